@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Facts about a map and its store; forgetting RAM; syncing. */
+#include "map/map.h"
+
+static int add_sizes(const pdict *d, void *cursor, pdict_stats *stats)
+{
+    struct store *store = d->map->store;
+    struct record_header header;
+    pdict_row row;
+    int status;
+
+    while ((status = store->backend->scan_next(store->engine, cursor, &row)) == PDICT_OK) {
+        if (pdict__expired(row.expires_ms, pdict__handle_now(d)))
+            continue;
+        stats->stored_bytes += row.key.size + row.value.size;
+        if (pdict__record_header_read(row.value, &header) == PDICT_OK)
+            stats->logical_bytes += row.key.size + header.plain_size;
+        else
+            stats->damaged++;
+    }
+    return status == PDICT_END ? PDICT_OK : status;
+}
+
+static int walk_sizes(const pdict *d, void *reader, pdict_stats *stats)
+{
+    struct store *store = d->map->store;
+    pdict_scan everything = { .flags = 0 };
+    void *cursor;
+    int status;
+
+    status = store->backend->scan_open(store->engine, reader, d->map->number, &everything, &cursor);
+    if (status != PDICT_OK)
+        return status;
+    status = add_sizes(d, cursor, stats);
+    store->backend->scan_close(store->engine, cursor);
+    return status;
+}
+
+static int read_stats(const pdict *d, unsigned flags, void *reader, pdict_stats *stats)
+{
+    struct store *store = d->map->store;
+    pdict_backend_stat engine = { .struct_size = sizeof(engine) };
+    int status;
+
+    if ((status = store->backend->stat(store->engine, &engine)) != PDICT_OK)
+        return status;
+    stats->file_bytes = engine.file_bytes;
+    stats->log_bytes = engine.log_bytes;
+    stats->format_version = engine.format_version;
+    status = store->backend->count(store->engine, reader, d->map->number, pdict__handle_now(d),
+                                   &stats->count);
+    if (status == PDICT_OK && (flags & PDICT_STATS_SIZES))
+        status = walk_sizes(d, reader, stats);
+    return status;
+}
+
+int pdict_stats_get(pdict *d, unsigned flags, pdict_stats *out)
+{
+    struct store *store = d->map->store;
+    pdict_stats stats = {
+        .struct_size = out->struct_size,
+        .backend = store->stack.name,
+        .path = store->path,
+        .map = d->name,
+        .codecs = d->map->codecs_text,
+        .max_value = d->map->descriptor.max_value,
+        .is_encrypted = d->map->descriptor.cipher != NULL,
+        .is_read_only = d->is_read_only,
+    };
+    void *reader;
+    int status;
+
+    if (out->struct_size < sizeof(out->struct_size) || (flags & ~PDICT_STATS_SIZES))
+        return pdict_fail(PDICT_INVAL,
+                          "pdict_stats: set struct_size, see PDICT_STATS_INIT, and no other flag "
+                          "than PDICT_STATS_SIZES");
+    if ((status = pdict__begin(d, &reader)) != PDICT_OK)
+        return status;
+    status = read_stats(d, flags, reader, &stats);
+    pdict__end(d, reader);
+    if (status == PDICT_OK)
+        memcpy(out, &stats, out->struct_size < sizeof(stats) ? out->struct_size : sizeof(stats));
+    return status;
+}
+
+int pdict_clear_cache(pdict *d)
+{
+    int status = pdict__store_check(d->map->store);
+
+    if (status != PDICT_OK)
+        return status;
+    pdict__pipeline_trim(d->map->pipeline);
+    pdict__readers_trim(d->map->store);
+    return PDICT_OK;
+}
+
+int pdict_sync(pdict *d)
+{
+    return pdict__store_sync(d->map->store, d->timeout_ms);
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/* Walking a map: in chunks that hold no snapshot between them, or along one snapshot. */
+#include "map/map.h"
+
+/* A chunk is what one snapshot reads ahead; it starts small, so that a short look is cheap. */
+#define CHUNK_ROWS_FIRST 16
+#define CHUNK_ROWS       256
+#define CHUNK_BYTES      ((size_t)1 << 20)
+
+struct ahead {
+    pdict_row row; /* slices valid once the chunk is complete */
+    size_t key_at, value_at;
+};
+
+struct pdict_iter {
+    pdict *d;
+    struct workbench *bench;
+    pdict_scan scan;     /* what is still to be walked */
+    struct buf from, to; /* behind scan.from and scan.to */
+    uint64_t last_id;    /* of the map when the walk began: later inserts do not come */
+    bool is_over;
+
+    /* Weakly consistent: */
+    struct ahead chunk[CHUNK_ROWS];
+    struct buf bytes; /* keys and values of the chunk */
+    size_t n_chunk, next, limit;
+
+    /* With PDICT_SNAPSHOT: */
+    void *reader;
+    void *cursor;
+};
+
+/* ---- the range ---- */
+
+/* Copy a bound; an empty one must not look like none. */
+static int set_bound(struct buf *buf, pdict_slice *bound, const void *data, size_t size)
+{
+    int status;
+
+    buf->size = 0;
+    if ((status = pdict__buf_reserve(buf, size + 1)) != PDICT_OK)
+        return status;
+    if ((status = pdict__buf_append(buf, data, size)) != PDICT_OK)
+        return status;
+    *bound = pdict_bytes(buf->data, size);
+    return PDICT_OK;
+}
+
+static int compare(pdict_slice a, pdict_slice b)
+{
+    size_t shorter = a.size < b.size ? a.size : b.size;
+    int order = shorter > 0 ? memcmp(a.data, b.data, shorter) : 0;
+
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* The first key behind all that begin with `prefix`: its last byte below 255 plus one, the rest
+ * cut off. A prefix of 255s has no such key. */
+static int prefix_end(pdict_iter *iter, pdict_slice prefix)
+{
+    const uint8_t *bytes = prefix.data;
+    size_t size = prefix.size;
+    int status;
+
+    while (size > 0 && bytes[size - 1] == 0xFF)
+        size--;
+    if (size == 0)
+        return PDICT_OK;
+    if ((status = set_bound(&iter->to, &iter->scan.to, bytes, size)) == PDICT_OK)
+        iter->to.data[size - 1]++;
+    return status;
+}
+
+static int apply_range(pdict_iter *iter, const pdict_range *range)
+{
+    int status = PDICT_OK;
+
+    if (range->prefix.size > 0) {
+        status = set_bound(&iter->from, &iter->scan.from, range->prefix.data, range->prefix.size);
+        if (status == PDICT_OK)
+            status = prefix_end(iter, range->prefix);
+    }
+    if (status == PDICT_OK && range->from.data &&
+        (!iter->scan.from.data || compare(range->from, iter->scan.from) > 0))
+        status = set_bound(&iter->from, &iter->scan.from, range->from.data, range->from.size);
+    if (status == PDICT_OK && range->to.data &&
+        (!iter->scan.to.data || compare(range->to, iter->scan.to) < 0))
+        status = set_bound(&iter->to, &iter->scan.to, range->to.data, range->to.size);
+    return status;
+}
+
+static unsigned scan_flags(const pdict_range *range)
+{
+    bool is_bounded = range->prefix.size > 0 || range->from.data || range->to.data;
+    unsigned flags = 0;
+
+    if ((range->flags & PDICT_BY_KEY) || is_bounded)
+        flags |= PDICT_SCAN_BY_KEY;
+    if (range->flags & PDICT_REVERSE)
+        flags |= PDICT_SCAN_REVERSE;
+    if (range->flags & PDICT_KEYS_ONLY)
+        flags |= PDICT_SCAN_NO_VALUES;
+    return flags;
+}
+
+/* ---- opening ---- */
+
+/* The newest id of the map: what is inserted later does not come, so that a walk which puts new
+ * keys ends. */
+static int find_last_id(pdict_iter *iter, void *reader)
+{
+    struct store *store = iter->d->map->store;
+    pdict_scan newest = { .flags = PDICT_SCAN_REVERSE | PDICT_SCAN_NO_VALUES };
+    void *cursor;
+    pdict_row row;
+    int status;
+
+    status =
+        store->backend->scan_open(store->engine, reader, iter->d->map->number, &newest, &cursor);
+    if (status != PDICT_OK)
+        return status;
+    status = store->backend->scan_next(store->engine, cursor, &row);
+    if (status == PDICT_OK)
+        iter->last_id = row.id;
+    store->backend->scan_close(store->engine, cursor);
+    return status == PDICT_END ? PDICT_OK : status;
+}
+
+static int begin_walk(pdict_iter *iter, bool is_snapshot)
+{
+    struct store *store = iter->d->map->store;
+    void *reader;
+    int status;
+
+    if ((status = pdict__begin(iter->d, &reader)) != PDICT_OK)
+        return status;
+    status = find_last_id(iter, reader);
+    if (status == PDICT_OK && is_snapshot)
+        status = store->backend->scan_open(store->engine, reader, iter->d->map->number, &iter->scan,
+                                           &iter->cursor);
+    if (status == PDICT_OK && is_snapshot)
+        iter->reader = reader;
+    else
+        pdict__end(iter->d, reader);
+    return status;
+}
+
+static int open_range(pdict_iter *iter, const pdict_range *range)
+{
+    int status;
+
+    iter->scan.flags = scan_flags(range);
+    if ((status = apply_range(iter, range)) != PDICT_OK)
+        return status;
+    return begin_walk(iter, (range->flags & PDICT_SNAPSHOT) != 0);
+}
+
+int pdict_iter_open(pdict *d, const pdict_range *range, pdict_iter **out)
+{
+    const pdict_allocator *allocator = &d->map->store->allocator;
+    pdict_range full = PDICT_RANGE_INIT;
+    pdict_iter *iter;
+    int status;
+
+    *out = NULL;
+    if (range && range->struct_size < sizeof(range->struct_size))
+        return pdict_fail(PDICT_INVAL, "pdict_range: set struct_size, see PDICT_RANGE_INIT");
+    iter = pdict__calloc(allocator, 1, sizeof(*iter));
+    if (!iter)
+        return PDICT_NOMEM;
+    iter->d = d;
+    iter->limit = CHUNK_ROWS_FIRST;
+    iter->from.allocator = iter->to.allocator = iter->bytes.allocator = allocator;
+    iter->bench = pdict__bench_take(d->map->pipeline);
+    if (range)
+        memcpy(&full, range, range->struct_size < sizeof(full) ? range->struct_size : sizeof(full));
+    status = iter->bench ? open_range(iter, &full) : PDICT_NOMEM;
+    if (status != PDICT_OK) {
+        pdict_iter_close(iter);
+        return status;
+    }
+    *out = iter;
+    return PDICT_OK;
+}
+
+void pdict_iter_close(pdict_iter *iter)
+{
+    struct store *store;
+
+    if (!iter)
+        return;
+    store = iter->d->map->store;
+    /* In the child of a fork the cursor is the parent's. */
+    if (iter->cursor && store->fork_count == pdict__fork_count())
+        store->backend->scan_close(store->engine, iter->cursor);
+    if (iter->reader)
+        pdict__end(iter->d, iter->reader);
+    if (iter->bench)
+        pdict__bench_give(iter->d->map->pipeline, iter->bench);
+    pdict__buf_free(&iter->from);
+    pdict__buf_free(&iter->to);
+    pdict__buf_free(&iter->bytes);
+    pdict__free(&store->allocator, iter);
+}
+
+/* ---- reading ahead ---- */
+
+static int keep_row(pdict_iter *iter, const pdict_row *row)
+{
+    struct ahead *ahead = &iter->chunk[iter->n_chunk];
+    int status;
+
+    ahead->row = *row;
+    ahead->key_at = iter->bytes.size;
+    ahead->value_at = iter->bytes.size + row->key.size;
+    if ((status = pdict__buf_append(&iter->bytes, row->key.data, row->key.size)) != PDICT_OK)
+        return status;
+    if ((status = pdict__buf_append(&iter->bytes, row->value.data, row->value.size)) != PDICT_OK)
+        return status;
+    iter->n_chunk++;
+    return PDICT_OK;
+}
+
+static int fill_chunk(pdict_iter *iter, void *reader)
+{
+    struct store *store = iter->d->map->store;
+    void *cursor;
+    pdict_row row;
+    int status;
+
+    status = store->backend->scan_open(store->engine, reader, iter->d->map->number, &iter->scan,
+                                       &cursor);
+    if (status != PDICT_OK)
+        return status;
+    while (status == PDICT_OK && iter->n_chunk < iter->limit && iter->bytes.size < CHUNK_BYTES) {
+        status = store->backend->scan_next(store->engine, cursor, &row);
+        if (status == PDICT_OK && row.id <= iter->last_id)
+            status = keep_row(iter, &row);
+    }
+    store->backend->scan_close(store->engine, cursor);
+    if (status == PDICT_END) {
+        iter->is_over = true;
+        return PDICT_OK;
+    }
+    return status;
+}
+
+/* The rest of the walk begins behind the last row of the chunk. */
+static int move_on(pdict_iter *iter)
+{
+    const pdict_row *last = &iter->chunk[iter->n_chunk - 1].row;
+    bool is_reverse = (iter->scan.flags & PDICT_SCAN_REVERSE) != 0;
+    int status;
+
+    if (!(iter->scan.flags & PDICT_SCAN_BY_KEY)) {
+        if (is_reverse)
+            iter->scan.to_id = last->id;
+        else
+            iter->scan.from_id = last->id + 1;
+        return PDICT_OK;
+    }
+    if (is_reverse)
+        return set_bound(&iter->to, &iter->scan.to, last->key.data, last->key.size);
+    /* key + NUL is the very next key in byte order. */
+    if ((status = set_bound(&iter->from, &iter->scan.from, last->key.data, last->key.size)) !=
+        PDICT_OK)
+        return status;
+    iter->from.data[iter->from.size++] = 0;
+    iter->scan.from.size++;
+    return PDICT_OK;
+}
+
+static int read_ahead(pdict_iter *iter)
+{
+    void *reader;
+    int status;
+
+    iter->n_chunk = iter->next = 0;
+    iter->bytes.size = 0;
+    if ((status = pdict__begin(iter->d, &reader)) != PDICT_OK)
+        return status;
+    status = fill_chunk(iter, reader);
+    pdict__end(iter->d, reader);
+    if (status != PDICT_OK)
+        return status;
+    for (size_t i = 0; i < iter->n_chunk; i++) {
+        struct ahead *ahead = &iter->chunk[i];
+
+        ahead->row.key.data = iter->bytes.data + ahead->key_at;
+        ahead->row.value.data = iter->bytes.data + ahead->value_at;
+    }
+    iter->limit = CHUNK_ROWS;
+    return iter->n_chunk > 0 && !iter->is_over ? move_on(iter) : PDICT_OK;
+}
+
+/* ---- stepping ---- */
+
+static int next_from_chunk(pdict_iter *iter, pdict_row *row)
+{
+    int status;
+
+    while (iter->next == iter->n_chunk) {
+        if (iter->is_over)
+            return PDICT_END;
+        if ((status = read_ahead(iter)) != PDICT_OK) {
+            iter->n_chunk = 0;
+            return status;
+        }
+    }
+    *row = iter->chunk[iter->next++].row;
+    return PDICT_OK;
+}
+
+static int next_row(pdict_iter *iter, pdict_row *row)
+{
+    struct store *store = iter->d->map->store;
+    int status;
+
+    if (!iter->cursor)
+        return next_from_chunk(iter, row);
+    if ((status = pdict__store_check(store)) != PDICT_OK)
+        return status;
+    return store->backend->scan_next(store->engine, iter->cursor, row);
+}
+
+static int decode_row(pdict_iter *iter, const pdict_row *row, pdict_entry *out)
+{
+    struct binding binding = { row->key, row->version, row->expires_ms };
+
+    *out = (pdict_entry){ .key = row->key,
+                          .version = row->version,
+                          .created_ms = row->created_ms,
+                          .expires_ms = row->expires_ms,
+                          .stored_size = row->value.size };
+    if (iter->scan.flags & PDICT_SCAN_NO_VALUES)
+        return PDICT_OK;
+    return pdict__decode(iter->d->map->pipeline, iter->bench, &binding, row->value, NULL,
+                         &out->value);
+}
+
+int pdict_iter_next(pdict_iter *iter, pdict_entry *out)
+{
+    pdict_row row;
+    int status;
+
+    *out = (pdict_entry){ 0 };
+    do {
+        if ((status = next_row(iter, &row)) != PDICT_OK)
+            return status;
+    } while (row.expires_ms != 0 && pdict__expired(row.expires_ms, pdict__handle_now(iter->d)));
+    return decode_row(iter, &row, out);
+}

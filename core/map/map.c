@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/* One map of an open store: found or made, its secret believed, its settings agreed with. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "map/map.h"
+
+/* The SYSTEM values of a map, copied out of a snapshot, so that a slow key derivation holds none. */
+struct stored_map {
+    uint32_t number;
+    struct buf descriptor, codecs, keyring, keyring_copy;
+};
+
+static pdict_slice slice_of(const struct buf *buf)
+{
+    return pdict_bytes(buf->data, buf->size);
+}
+
+static void stored_init(struct stored_map *stored, const pdict_allocator *allocator)
+{
+    *stored = (struct stored_map){ .number = 0 };
+    stored->descriptor.allocator = stored->codecs.allocator = allocator;
+    stored->keyring.allocator = stored->keyring_copy.allocator = allocator;
+}
+
+static void stored_free(struct stored_map *stored)
+{
+    pdict__buf_free(&stored->descriptor);
+    pdict__buf_free(&stored->codecs);
+    pdict__buf_free(&stored->keyring);
+    pdict__buf_free(&stored->keyring_copy);
+}
+
+/* ---- reading what is stored ---- */
+
+static int read_system(struct store *store, void *txn, uint32_t number, const char *name,
+                       struct buf *out)
+{
+    pdict_slice value;
+    int status;
+
+    status = store->backend->system_get(store->engine, txn, number, pdict_str(name), &value);
+    if (status == PDICT_NOTFOUND)
+        return PDICT_OK;
+    return status == PDICT_OK ? pdict__buf_append(out, value.data, value.size) : status;
+}
+
+static int read_stored(struct store *store, void *txn, const char *name, struct stored_map *out)
+{
+    int status = store->backend->map_find(store->engine, txn, pdict_str(name), &out->number);
+
+    if (status == PDICT_OK)
+        status = read_system(store, txn, out->number, SYSTEM_DESCRIPTOR, &out->descriptor);
+    if (status == PDICT_OK)
+        status = read_system(store, txn, out->number, SYSTEM_CODECS, &out->codecs);
+    if (status == PDICT_OK)
+        status = read_system(store, txn, out->number, SYSTEM_KEYRING, &out->keyring);
+    if (status == PDICT_OK)
+        status = read_system(store, txn, out->number, SYSTEM_KEYRING_COPY, &out->keyring_copy);
+    return status;
+}
+
+static int load_stored(struct store *store, const char *name, struct stored_map *out)
+{
+    void *reader;
+    int status = pdict__read_begin(store, &reader);
+
+    if (status != PDICT_OK)
+        return status;
+    status = read_stored(store, reader, name, out);
+    pdict__read_end(store, reader);
+    return status;
+}
+
+/* ---- making a new map ---- */
+
+struct creation {
+    const char *name;
+    const struct stored_map *stored;
+};
+
+static int write_system(struct store *store, void *txn, uint32_t number, const char *name,
+                        const struct buf *value)
+{
+    if (value->size == 0)
+        return PDICT_OK;
+    return store->backend->system_put(store->engine, txn, number, pdict_str(name), slice_of(value));
+}
+
+/* PDICT_EXISTS when another process made it meanwhile: then that one is opened. */
+static int create_inside(void *ctx, struct store *store, void *txn)
+{
+    struct creation *creation = ctx;
+    const struct stored_map *stored = creation->stored;
+    uint32_t number;
+    int status;
+
+    status = store->backend->map_create(store->engine, txn, pdict_str(creation->name), &number);
+    if (status == PDICT_OK)
+        status = write_system(store, txn, number, SYSTEM_DESCRIPTOR, &stored->descriptor);
+    if (status == PDICT_OK)
+        status = write_system(store, txn, number, SYSTEM_CODECS, &stored->codecs);
+    if (status == PDICT_OK)
+        status = write_system(store, txn, number, SYSTEM_KEYRING, &stored->keyring);
+    if (status == PDICT_OK)
+        status = write_system(store, txn, number, SYSTEM_KEYRING_COPY, &stored->keyring);
+    return status;
+}
+
+static int new_keyring(const struct store *store, const struct map_wish *wish,
+                       const struct descriptor *descriptor, struct stored_map *stored,
+                       struct keyring **ring)
+{
+    int status;
+
+    if (!descriptor->cipher) {
+        if (!wish->secret.bytes.data)
+            return PDICT_OK;
+        return pdict_fail(PDICT_NOT_ENCRYPTED,
+                          "map '%s': a passphrase or key was given, but codecs= names no cipher; "
+                          "add one (see `pdict info`), or leave the secret out",
+                          wish->name);
+    }
+    status = pdict__keyring_create(descriptor->cipher, descriptor->map_id, &wish->secret,
+                                   &wish->kdf, &store->allocator, ring);
+    return status == PDICT_OK ? pdict__keyring_encode(*ring, &stored->keyring) : status;
+}
+
+static int new_descriptor(const struct store *store, const struct map_wish *wish,
+                          struct descriptor *out)
+{
+    *out = (struct descriptor){
+        .created_ms = pdict__now(&store->clock),
+        .max_value = wish->max_value,
+        .has_checksum = wish->has_checksum != 0,
+        .serializer = wish->codecs->serializer.codec,
+        .cipher = wish->codecs->cipher.codec,
+    };
+    return pdict__random(out->map_id, sizeof(out->map_id));
+}
+
+static int create_map(struct store *store, const struct map_wish *wish)
+{
+    struct stored_map stored;
+    struct creation creation = { wish->name, &stored };
+    struct commit commit = { .durability = PDICT_FULL_SYNC,
+                             .timeout_ms = wish->timeout_ms,
+                             .work = create_inside,
+                             .ctx = &creation };
+    struct descriptor descriptor;
+    struct keyring *ring = NULL;
+    int status;
+
+    stored_init(&stored, &store->allocator);
+    status = new_descriptor(store, wish, &descriptor);
+    if (status == PDICT_OK)
+        status = new_keyring(store, wish, &descriptor, &stored, &ring);
+    if (status == PDICT_OK)
+        status = pdict__descriptor_encode(&descriptor, ring, &stored.descriptor);
+    if (status == PDICT_OK)
+        status = pdict__codecs_format(wish->codecs, &stored.codecs);
+    if (status == PDICT_OK)
+        status = pdict__commit(store, &commit);
+    pdict__keyring_free(ring);
+    stored_free(&stored);
+    return status == PDICT_EXISTS ? PDICT_OK : status;
+}
+
+/* ---- believing what is stored ---- */
+
+static int open_keyring(const struct store *store, const struct map_wish *wish,
+                        const struct stored_map *stored, const struct descriptor *descriptor,
+                        struct keyring **ring)
+{
+    int status;
+
+    if (!descriptor->cipher) {
+        if (!wish->secret.bytes.data)
+            return PDICT_OK;
+        return pdict_fail(PDICT_NOT_ENCRYPTED,
+                          "%s: map '%s' is not encrypted; open it without a passphrase or key",
+                          store->path, wish->name);
+    }
+    if (!wish->secret.bytes.data)
+        return pdict_fail(PDICT_NEED_KEY, "%s: map '%s' is encrypted; give its passphrase or key",
+                          store->path, wish->name);
+    status = pdict__keyring_open(descriptor->cipher, descriptor->map_id, slice_of(&stored->keyring),
+                                 &wish->secret, &store->allocator, ring);
+    if (status == PDICT_DAMAGED)
+        status = pdict__keyring_open(descriptor->cipher, descriptor->map_id,
+                                     slice_of(&stored->keyring_copy), &wish->secret,
+                                     &store->allocator, ring);
+    return status;
+}
+
+static int contradiction(const struct store *store, const struct map_wish *wish, const char *option,
+                         const char *wanted, const char *actual)
+{
+    return pdict_fail(PDICT_CONTRADICTION,
+                      "%s: map '%s' has %s=%s, but %s=%s was asked for; leave %s= out to use what "
+                      "the map has",
+                      store->path, wish->name, option, actual, option, wanted, option);
+}
+
+static int agree_codecs(const struct map *map, const struct map_wish *wish)
+{
+    struct buf wanted = { .allocator = &map->store->allocator };
+    int status;
+
+    if (!wish->has_codecs || pdict__codecs_agree(wish->codecs, &map->codecs))
+        return PDICT_OK;
+    status = pdict__codecs_format(wish->codecs, &wanted);
+    if (status == PDICT_OK)
+        status = pdict__buf_append(&wanted, "", 1);
+    if (status == PDICT_OK)
+        status = contradiction(map->store, wish, "codecs", (char *)wanted.data, map->codecs_text);
+    pdict__buf_free(&wanted);
+    return status;
+}
+
+static int agree(const struct map *map, const struct map_wish *wish)
+{
+    const struct descriptor *descriptor = &map->descriptor;
+    char wanted[24], actual[24];
+
+    if (wish->has_max_value && wish->max_value != descriptor->max_value) {
+        snprintf(wanted, sizeof(wanted), "%" PRIu64, wish->max_value);
+        snprintf(actual, sizeof(actual), "%" PRIu64, descriptor->max_value);
+        return contradiction(map->store, wish, "max_value", wanted, actual);
+    }
+    if (wish->has_checksum >= 0 && (wish->has_checksum != 0) != descriptor->has_checksum)
+        return contradiction(map->store, wish, "checksum", wish->has_checksum ? "on" : "off",
+                             descriptor->has_checksum ? "on" : "off");
+    return agree_codecs(map, wish);
+}
+
+/* The codecs of the map, from their text, which must name what the descriptor vouches for. */
+static int parse_codecs(struct map *map, const struct stored_map *stored)
+{
+    const pdict_allocator *allocator = &map->store->allocator;
+    int status;
+
+    map->codecs_text = pdict__strdup(allocator, (char *)stored->codecs.data, stored->codecs.size);
+    if (!map->codecs_text)
+        return PDICT_NOMEM;
+    status = pdict__codecs_parse(map->codecs_text, allocator, &map->codecs);
+    /* What was written had passed this parser: here malformed means damaged. */
+    if (status == PDICT_INVAL || strlen(map->codecs_text) != stored->codecs.size)
+        return pdict_fail(
+            PDICT_DAMAGED,
+            "%s: the map's codecs '%s' are malformed; restore the store from a backup",
+            map->store->path, map->codecs_text);
+    if (status != PDICT_OK)
+        return status;
+    if (map->codecs.serializer.codec != map->descriptor.serializer ||
+        map->codecs.cipher.codec != map->descriptor.cipher)
+        return pdict_fail(PDICT_DAMAGED,
+                          "%s: the map's codecs '%s' are not those of its descriptor; restore the "
+                          "store from a backup",
+                          map->store->path, map->codecs_text);
+    return PDICT_OK;
+}
+
+static void map_free(struct map *map)
+{
+    const pdict_allocator *allocator = &map->store->allocator;
+
+    pdict__pipeline_close(map->pipeline);
+    pdict__codecs_free(&map->codecs);
+    pdict__free(allocator, map->codecs_text);
+    pdict__free(allocator, map);
+}
+
+static int build_pipeline(struct map *map, const struct map_wish *wish,
+                          const struct stored_map *stored)
+{
+    struct pipeline_config config = { .descriptor = &map->descriptor,
+                                      .codecs = &map->codecs,
+                                      .allocator = &map->store->allocator };
+    int status;
+
+    status = open_keyring(map->store, wish, stored, &map->descriptor, &config.ring);
+    if (status == PDICT_OK)
+        status = pdict__descriptor_verify(slice_of(&stored->descriptor), config.ring);
+    if (status == PDICT_OK)
+        status = parse_codecs(map, stored);
+    if (status == PDICT_OK)
+        status = agree(map, wish);
+    if (status == PDICT_OK)
+        status = pdict__pipeline_open(&config, &map->pipeline);
+    if (status != PDICT_OK)
+        pdict__keyring_free(config.ring);
+    return status;
+}
+
+static int map_new(struct store *store, const struct map_wish *wish,
+                   const struct stored_map *stored, struct map **out)
+{
+    struct map *map = pdict__calloc(&store->allocator, 1, sizeof(*map));
+    int status;
+
+    if (!map)
+        return PDICT_NOMEM;
+    map->store = store;
+    map->number = stored->number;
+    status = pdict__descriptor_decode(slice_of(&stored->descriptor), &map->descriptor);
+    if (status == PDICT_OK)
+        status = build_pipeline(map, wish, stored);
+    if (status != PDICT_OK) {
+        map_free(map);
+        return status;
+    }
+    *out = map;
+    return PDICT_OK;
+}
+
+/* ---- sharing ---- */
+
+/* The map of this number that is open already, or `fresh`, which is consumed either way. */
+static struct map *share(struct map *fresh)
+{
+    struct store *store = fresh->store;
+    struct map *map;
+
+    pthread_mutex_lock(&store->maps_lock);
+    for (map = store->maps; map && map->number != fresh->number; map = map->next)
+        ;
+    if (!map) {
+        map = fresh;
+        map->next = store->maps;
+        store->maps = map;
+    }
+    map->references++;
+    pthread_mutex_unlock(&store->maps_lock);
+    if (map != fresh)
+        map_free(fresh);
+    return map;
+}
+
+int pdict__map_open(struct store *store, const struct map_wish *wish, struct map **out)
+{
+    struct stored_map stored;
+    struct map *fresh;
+    int status;
+
+    stored_init(&stored, &store->allocator);
+    status = load_stored(store, wish->name, &stored);
+    if (status == PDICT_NO_MAP && wish->may_create) {
+        status = create_map(store, wish);
+        if (status == PDICT_OK)
+            status = load_stored(store, wish->name, &stored);
+    } else if (status == PDICT_NO_MAP) {
+        status = pdict_fail(PDICT_NO_MAP,
+                            "%s has no map '%s'; create it with mode=rwc, or see "
+                            "which ones there are with `pdict maps`",
+                            store->path, wish->name);
+    }
+    /* Every opener proves its secret, also when the map is open already. */
+    if (status == PDICT_OK)
+        status = map_new(store, wish, &stored, &fresh);
+    stored_free(&stored);
+    if (status == PDICT_OK)
+        *out = share(fresh);
+    return status;
+}
+
+void pdict__map_release(struct map *map)
+{
+    struct store *store = map->store;
+    struct map **link;
+    bool is_last;
+
+    pthread_mutex_lock(&store->maps_lock);
+    is_last = --map->references == 0;
+    if (is_last) {
+        for (link = &store->maps; *link != map; link = &(*link)->next)
+            ;
+        *link = map->next;
+    }
+    pthread_mutex_unlock(&store->maps_lock);
+    if (is_last)
+        map_free(map);
+}
+
+int pdict__map_name_check(const char *name)
+{
+    size_t size = strlen(name), bad_offset;
+    bool is_legal = size >= 1 && size <= 200 && pdict__is_utf8(pdict_str(name), &bad_offset);
+
+    for (const char *c = name; is_legal && *c; c++)
+        is_legal = (unsigned char)*c >= 0x20 && *c != 0x7F;
+    if (is_legal)
+        return PDICT_OK;
+    return pdict_fail(PDICT_INVAL, "map: a name is 1 to 200 bytes of UTF-8 without control "
+                                   "characters");
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* What a caller holds: maps, handles, views. Joins values with the store they lie in. */
+#ifndef PDICT_MAP_MAP_H
+#define PDICT_MAP_MAP_H
+
+#include <pdict/pdict.h>
+
+#include "store/store.h"
+#include "value/value.h"
+
+/* ---- map.c: one map of an open store, shared by all its handles ---- */
+
+struct map {
+    struct store *store;
+    uint32_t number; /* in the engine; never reused */
+    struct descriptor descriptor;
+    struct codecs codecs; /* of the map as a whole, with those for new writes */
+    char *codecs_text;
+    struct pipeline *pipeline;
+    unsigned references; /* under store->maps_lock */
+    struct map *next;    /* under store->maps_lock */
+};
+
+/* What the opener asked for; what was not asked for is taken from the map, or its default. */
+struct map_wish {
+    const char *name;
+    const struct codecs *codecs;
+    bool has_codecs;
+    int has_checksum; /* -1: not asked */
+    uint64_t max_value;
+    bool has_max_value;
+    struct secret secret;
+    pdict_kdf kdf; /* salt not used */
+    bool may_create;
+    int64_t timeout_ms;
+};
+
+/* Find or make a map, believe its secret and refuse contradictions. Statuses as pdict_open(). */
+int pdict__map_open(struct store *store, const struct map_wish *wish, struct map **out);
+void pdict__map_release(struct map *map);
+/* A name that a map can have: 1-200 bytes of UTF-8 without control characters. */
+int pdict__map_name_check(const char *name);
+
+/* Names of values in the SYSTEM space of a map. */
+#define SYSTEM_DESCRIPTOR   "descriptor"
+#define SYSTEM_CODECS       "codecs"
+#define SYSTEM_KEYRING      "keyring"
+#define SYSTEM_KEYRING_COPY "keyring.copy"
+
+/* ---- handles (open/open.c makes and closes them) ---- */
+
+struct pdict {
+    struct map *map;
+    char *name; /* of the map, when it was opened */
+    bool is_read_only;
+    int durability;
+    int64_t timeout_ms;
+};
+
+struct pdict_store {
+    struct store *store;
+    int64_t timeout_ms;
+};
+
+/* Begin a read on the handle's store. */
+static inline int pdict__begin(const pdict *d, void **reader)
+{
+    return pdict__read_begin(d->map->store, reader);
+}
+
+static inline void pdict__end(const pdict *d, void *reader)
+{
+    pdict__read_end(d->map->store, reader);
+}
+
+static inline int64_t pdict__handle_now(const pdict *d)
+{
+    return pdict__now(&d->map->store->clock);
+}
+
+/* ---- ops.c ---- */
+
+/* The row of a key that has not expired; borrowed from the reader. */
+int pdict__row_get(const pdict *d, void *reader, pdict_slice key, pdict_row *row);
+/* Commit changes with the handle's settings; durability 0: the handle's. */
+int pdict__change(const pdict *d, pdict_change *changes, size_t count, unsigned durability);
+
+/* A put as the backend sees it, apart from key and record. */
+struct put_plan {
+    uint8_t kind; /* PDICT_CHANGE_DEL when it would expire at once */
+    uint8_t condition;
+    uint64_t if_version;
+    int64_t expires_ms;
+    unsigned durability;
+};
+
+int pdict__put_plan(const pdict *d, const pdict_put_options *how, struct put_plan *out);
+
+/* ---- view.c ---- */
+
+/* Decode a row into a block of the view's own. */
+int pdict__view_fill(const pdict *d, struct workbench *bench, const pdict_row *row,
+                     pdict_view *out);
+
+#endif

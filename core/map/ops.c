@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* One key: get, put, del, contains, metadata, count. */
+#include "map/map.h"
+
+int pdict__row_get(const pdict *d, void *reader, pdict_slice key, pdict_row *row)
+{
+    struct store *store = d->map->store;
+    int status = store->backend->get(store->engine, reader, d->map->number, key, row);
+
+    if (status == PDICT_OK && row->expires_ms != 0 &&
+        pdict__expired(row->expires_ms, pdict__now(&store->clock)))
+        return PDICT_NOTFOUND;
+    return status;
+}
+
+int pdict__change(const pdict *d, pdict_change *changes, size_t count, unsigned durability)
+{
+    struct commit commit = {
+        .durability = durability ? (int)durability : d->durability,
+        .timeout_ms = d->timeout_ms,
+        .map = d->map->number,
+        .changes = changes,
+        .count = count,
+    };
+
+    if (d->is_read_only)
+        return pdict_fail(PDICT_READ_ONLY, "%s: this handle was opened with mode=ro",
+                          d->map->store->path);
+    return pdict__commit(d->map->store, &commit);
+}
+
+/* ---- reading ---- */
+
+static int get_row_view(const pdict *d, void *reader, pdict_slice key, pdict_view *out)
+{
+    struct workbench *bench;
+    pdict_row row;
+    int status;
+
+    if ((status = pdict__row_get(d, reader, key, &row)) != PDICT_OK)
+        return status;
+    bench = pdict__bench_take(d->map->pipeline);
+    if (!bench)
+        return PDICT_NOMEM;
+    row.key = key;
+    status = pdict__view_fill(d, bench, &row, out);
+    pdict__bench_give(d->map->pipeline, bench);
+    return status;
+}
+
+int pdict_get(pdict *d, pdict_slice key, pdict_view *out)
+{
+    void *reader;
+    int status;
+
+    *out = (pdict_view){ 0 };
+    if ((status = pdict__begin(d, &reader)) != PDICT_OK)
+        return status;
+    status = get_row_view(d, reader, key, out);
+    pdict__end(d, reader);
+    return status;
+}
+
+/* Show the caller a row; the value lies in the row itself, or in the bench. */
+static int show(const pdict *d, struct workbench *bench, const pdict_row *row,
+                pdict_reader_fn reader_fn, void *ctx)
+{
+    struct binding binding = { row->key, row->version, row->expires_ms };
+    pdict_view view = { .version = row->version,
+                        .created_ms = row->created_ms,
+                        .expires_ms = row->expires_ms };
+    pdict_slice value;
+    int status;
+
+    status = pdict__decode(d->map->pipeline, bench, &binding, row->value, NULL, &value);
+    if (status != PDICT_OK)
+        return status;
+    view.data = value.data;
+    view.size = value.size;
+    return reader_fn(ctx, &view);
+}
+
+int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader_fn, void *ctx)
+{
+    struct workbench *bench;
+    void *reader;
+    pdict_row row;
+    int status;
+
+    if ((status = pdict__begin(d, &reader)) != PDICT_OK)
+        return status;
+    status = pdict__row_get(d, reader, key, &row);
+    if (status == PDICT_OK) {
+        row.key = key;
+        bench = pdict__bench_take(d->map->pipeline);
+        status = bench ? show(d, bench, &row, reader_fn, ctx) : PDICT_NOMEM;
+        if (bench)
+            pdict__bench_give(d->map->pipeline, bench);
+    }
+    pdict__end(d, reader);
+    return status;
+}
+
+int pdict_contains(pdict *d, pdict_slice key, bool *out)
+{
+    void *reader;
+    pdict_row row;
+    int status;
+
+    *out = false;
+    if ((status = pdict__begin(d, &reader)) != PDICT_OK)
+        return status;
+    status = pdict__row_get(d, reader, key, &row);
+    pdict__end(d, reader);
+    *out = status == PDICT_OK;
+    return status == PDICT_NOTFOUND ? PDICT_OK : status;
+}
+
+static int meta_of(const pdict_row *row, pdict_meta *meta)
+{
+    struct record_header header;
+    int status = pdict__record_header_read(row->value, &header);
+
+    if (status != PDICT_OK)
+        return status;
+    meta->version = row->version;
+    meta->created_ms = row->created_ms;
+    meta->expires_ms = row->expires_ms;
+    meta->value_size = header.plain_size;
+    meta->stored_size = row->value.size;
+    return PDICT_OK;
+}
+
+int pdict_meta_get(pdict *d, pdict_slice key, pdict_meta *out)
+{
+    pdict_meta meta = PDICT_META_INIT;
+    void *reader;
+    pdict_row row;
+    int status;
+
+    if (out->struct_size < sizeof(out->struct_size))
+        return pdict_fail(PDICT_INVAL, "pdict_meta: set struct_size, see PDICT_META_INIT");
+    if ((status = pdict__begin(d, &reader)) != PDICT_OK)
+        return status;
+    status = pdict__row_get(d, reader, key, &row);
+    if (status == PDICT_OK)
+        status = meta_of(&row, &meta);
+    pdict__end(d, reader);
+    if (status == PDICT_OK) {
+        meta.struct_size = out->struct_size;
+        memcpy(out, &meta, out->struct_size < sizeof(meta) ? out->struct_size : sizeof(meta));
+    }
+    return status;
+}
+
+int pdict_count(pdict *d, uint64_t *out)
+{
+    struct store *store = d->map->store;
+    void *reader;
+    int status;
+
+    *out = 0;
+    if ((status = pdict__begin(d, &reader)) != PDICT_OK)
+        return status;
+    status =
+        store->backend->count(store->engine, reader, d->map->number, pdict__handle_now(d), out);
+    pdict__end(d, reader);
+    return status;
+}
+
+/* ---- writing ---- */
+
+static int plan_condition(const pdict_put_options *how, struct put_plan *plan)
+{
+    switch (how->flags) {
+    case 0:
+        plan->condition = PDICT_IF_ANY;
+        return PDICT_OK;
+    case PDICT_PUT_IF_ABSENT:
+        plan->condition = PDICT_IF_ABSENT;
+        return PDICT_OK;
+    case PDICT_PUT_IF_PRESENT:
+        plan->condition = PDICT_IF_PRESENT;
+        return PDICT_OK;
+    case PDICT_PUT_IF_VERSION:
+        plan->condition = PDICT_IF_VERSION;
+        plan->if_version = how->if_version;
+        return PDICT_OK;
+    default:
+        return pdict_fail(PDICT_INVAL,
+                          "put: flags must hold at most one of the PDICT_PUT_IF_ flags");
+    }
+}
+
+static int plan_expiry(const pdict *d, const pdict_put_options *how, struct put_plan *plan)
+{
+    int64_t now_ms = pdict__handle_now(d);
+
+    if (how->ttl_ms < 0 || how->expires_ms < 0 || (how->ttl_ms > 0 && how->expires_ms > 0))
+        return pdict_fail(PDICT_INVAL, "put: give one of ttl_ms and expires_ms, and not below 0");
+    plan->expires_ms = how->ttl_ms > 0 ? pdict__time_add(now_ms, how->ttl_ms) : how->expires_ms;
+    if (pdict__expired(plan->expires_ms, now_ms))
+        plan->kind = PDICT_CHANGE_DEL;
+    return PDICT_OK;
+}
+
+int pdict__put_plan(const pdict *d, const pdict_put_options *how, struct put_plan *plan)
+{
+    pdict_put_options full = PDICT_PUT_OPTIONS_INIT;
+    int status;
+
+    *plan = (struct put_plan){ .kind = PDICT_CHANGE_PUT };
+    if (!how)
+        return PDICT_OK;
+    if (how->struct_size < sizeof(how->struct_size))
+        return pdict_fail(PDICT_INVAL, "put: set struct_size, see PDICT_PUT_OPTIONS_INIT");
+    memcpy(&full, how, how->struct_size < sizeof(full) ? how->struct_size : sizeof(full));
+    if (full.durability > PDICT_COMMIT_UNSAFE)
+        return pdict_fail(PDICT_INVAL, "put: %u is no durability", full.durability);
+    plan->durability = full.durability;
+    if ((status = plan_condition(&full, plan)) != PDICT_OK)
+        return status;
+    return plan_expiry(d, &full, plan);
+}
+
+static int put_record(const pdict *d, struct workbench *bench, const struct put_plan *plan,
+                      pdict_slice value, pdict_change *change)
+{
+    struct binding binding = { change->row.key, change->row.version, change->row.expires_ms };
+    int status;
+
+    if (plan->kind == PDICT_CHANGE_PUT) {
+        status = pdict__encode(d->map->pipeline, bench, &binding, value, &change->row.value);
+        if (status != PDICT_OK)
+            return status;
+    }
+    status = pdict__change(d, change, 1, plan->durability);
+    return status == PDICT_OK ? change->status : status;
+}
+
+/* A put whose expiry has passed deletes, and is fine when there was nothing to delete. */
+static int put_result(const struct put_plan *plan, int status)
+{
+    bool is_plain_delete = plan->kind == PDICT_CHANGE_DEL && plan->condition == PDICT_IF_ANY;
+
+    return is_plain_delete && status == PDICT_NOTFOUND ? PDICT_OK : status;
+}
+
+int pdict_put(pdict *d, pdict_slice key, pdict_slice value, const pdict_put_options *how)
+{
+    pdict_change change = { .row.key = key };
+    struct workbench *bench;
+    struct put_plan plan;
+    int status;
+
+    if ((status = pdict__put_plan(d, how, &plan)) != PDICT_OK)
+        return status;
+    if ((status = pdict__random_version(&change.row.version)) != PDICT_OK)
+        return status;
+    change.kind = plan.kind;
+    change.condition = plan.condition;
+    change.if_version = plan.if_version;
+    change.row.expires_ms = plan.expires_ms;
+    bench = pdict__bench_take(d->map->pipeline);
+    if (!bench)
+        return PDICT_NOMEM;
+    status = put_result(&plan, put_record(d, bench, &plan, value, &change));
+    pdict__bench_give(d->map->pipeline, bench);
+    if (status == PDICT_OK && how && how->struct_size >= sizeof(*how) && how->version_out)
+        *how->version_out = plan.kind == PDICT_CHANGE_PUT ? change.row.version : 0;
+    return status;
+}
+
+int pdict_del(pdict *d, pdict_slice key)
+{
+    pdict_change change = { .kind = PDICT_CHANGE_DEL, .row.key = key };
+    int status = pdict__change(d, &change, 1, 0);
+
+    return status == PDICT_OK ? change.status : status;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* pdict_open() and pdict_store_open(): from a URI to a store, and from a store to a map. */
+#include "open/open.h"
+
+/* Everything one open has gathered so far. */
+struct opening {
+    pdict_options options;
+    pdict_allocator allocator;
+    struct uri uri;
+    struct stack stack;
+    struct option_set settings;
+    struct codecs codecs;
+    struct place place;
+};
+
+static int64_t number(const struct opening *opening, int option)
+{
+    return opening->settings.values[option].number;
+}
+
+/* ---- reading what was asked ---- */
+
+static int read_options(struct opening *opening, const pdict_options *options)
+{
+    opening->options = (pdict_options)PDICT_OPTIONS_INIT;
+    if (options) {
+        size_t size = options->struct_size;
+
+        if (size < sizeof(options->struct_size))
+            return pdict_fail(PDICT_INVAL,
+                              "pdict_options: set struct_size, see PDICT_OPTIONS_INIT");
+        memcpy(&opening->options, options, size < sizeof(*options) ? size : sizeof(*options));
+    }
+    if (opening->options.passphrase.data && opening->options.key.data)
+        return pdict_fail(PDICT_CONTRADICTION, "give a passphrase or a key, not both");
+    return pdict__allocator_choose(&opening->options.allocator, &opening->allocator);
+}
+
+static int find_stack(struct opening *opening)
+{
+    if (!opening->uri.scheme)
+        return pdict__place_recognise(opening->uri.path, &opening->allocator, &opening->stack);
+    return pdict__stack_parse(opening->uri.scheme, &opening->allocator, &opening->stack);
+}
+
+static int gather(struct opening *opening, const char *uri, const pdict_options *options)
+{
+    int status;
+
+    if ((status = read_options(opening, options)) != PDICT_OK)
+        return status;
+    if ((status = pdict__uri_parse(uri, &opening->allocator, &opening->uri)) != PDICT_OK)
+        return status;
+    if ((status = find_stack(opening)) != PDICT_OK)
+        return status;
+    if ((status = pdict__settings_read(&opening->uri, &opening->options, &opening->stack,
+                                       &opening->allocator, &opening->settings)) != PDICT_OK)
+        return status;
+    if ((status = pdict__codecs_parse(opening->settings.values[OPTION_CODECS].text,
+                                      &opening->allocator, &opening->codecs)) != PDICT_OK)
+        return status;
+    return pdict__place_find(opening->uri.path, pdict__stack_base(&opening->stack),
+                             &opening->allocator, &opening->place);
+}
+
+static void forget(struct opening *opening)
+{
+    if (opening->place.path)
+        pdict__place_free(&opening->place);
+    pdict__codecs_free(&opening->codecs);
+    pdict__options_free(&opening->settings);
+    pdict__stack_free(&opening->stack);
+    if (opening->uri.allocator)
+        pdict__uri_free(&opening->uri);
+}
+
+/* A store that cannot be made must not leave an empty file behind. */
+static int check_secret_for_new(const struct opening *opening)
+{
+    bool has_secret = opening->options.passphrase.data || opening->options.key.data;
+
+    if (!opening->place.is_file || opening->place.exists ||
+        number(opening, OPTION_MODE) != MODE_RWC)
+        return PDICT_OK;
+    if (opening->codecs.cipher.codec && !has_secret)
+        return pdict_fail(PDICT_NEED_KEY,
+                          "%s: codecs=%s asks for encryption; give a passphrase or "
+                          "a key",
+                          opening->place.path, opening->settings.values[OPTION_CODECS].text);
+    if (!opening->codecs.cipher.codec && has_secret)
+        return pdict_fail(PDICT_NOT_ENCRYPTED,
+                          "%s: a passphrase or key was given, but codecs= names no cipher; add "
+                          "one, or leave the secret out",
+                          opening->place.path);
+    return PDICT_OK;
+}
+
+/* ---- store ---- */
+
+static int acquire_store(struct opening *opening, struct store **out)
+{
+    const pdict_options *options = &opening->options;
+    int64_t mode = number(opening, OPTION_MODE);
+    struct store_wish wish = {
+        .stack = &opening->stack,
+        .place = &opening->place,
+        .is_read_only = mode == MODE_RO,
+        .may_create = mode == MODE_RWC,
+        .is_private = opening->codecs.cipher.codec != NULL,
+        .timeout_ms = number(opening, OPTION_TIMEOUT),
+        .allocator = opening->allocator,
+        .logger = options->logger,
+        .clock = { options->clock ? options->clock : pdict__system_now_ms, options->clock_ctx },
+    };
+
+    return pdict__registry_acquire(&wish, out);
+}
+
+int pdict_store_open(const char *uri, const pdict_options *options, pdict_store **out)
+{
+    struct opening opening = { 0 };
+    pdict_store *handle = NULL;
+    struct store *store;
+    int status;
+
+    *out = NULL;
+    if ((status = gather(&opening, uri, options)) != PDICT_OK)
+        goto done;
+    handle = pdict__calloc(&opening.allocator, 1, sizeof(*handle));
+    status = handle ? acquire_store(&opening, &store) : PDICT_NOMEM;
+    if (status != PDICT_OK)
+        goto done;
+    handle->store = store;
+    handle->timeout_ms = number(&opening, OPTION_TIMEOUT);
+    *out = handle;
+    handle = NULL; /* now the caller's */
+done:
+    if (handle)
+        pdict__free(&opening.allocator, handle);
+    forget(&opening);
+    return status;
+}
+
+void pdict_store_close(pdict_store *handle)
+{
+    pdict_allocator allocator;
+
+    if (!handle)
+        return;
+    allocator = handle->store->allocator;
+    pdict__registry_release(handle->store);
+    pdict__free(&allocator, handle);
+}
+
+/* ---- map ---- */
+
+static struct map_wish map_wish(const struct opening *opening)
+{
+    const pdict_option_value *values = opening->settings.values;
+    const pdict_options *options = &opening->options;
+    bool is_passphrase = options->passphrase.data != NULL;
+
+    return (struct map_wish){
+        .name = values[OPTION_MAP].text,
+        .codecs = &opening->codecs,
+        .has_codecs = values[OPTION_CODECS].is_set,
+        .has_checksum = values[OPTION_CHECKSUM].is_set ? values[OPTION_CHECKSUM].number != 0 : -1,
+        .max_value = (uint64_t)values[OPTION_MAX_VALUE].number,
+        .has_max_value = values[OPTION_MAX_VALUE].is_set,
+        .secret = { is_passphrase ? options->passphrase : options->key, is_passphrase },
+        .kdf = pdict__settings_kdf(&opening->settings),
+        .may_create = values[OPTION_MODE].number == MODE_RWC,
+        .timeout_ms = values[OPTION_TIMEOUT].number,
+    };
+}
+
+static int fill_handle(pdict *d, const struct opening *opening, struct store *store)
+{
+    const char *name = opening->settings.values[OPTION_MAP].text;
+    struct map_wish wish = map_wish(opening);
+
+    d->name = pdict__strdup(&store->allocator, name, strlen(name));
+    if (!d->name)
+        return PDICT_NOMEM;
+    d->is_read_only = number(opening, OPTION_MODE) == MODE_RO;
+    /* The choices stand in the order of enum pdict_durability, which begins at 1. */
+    d->durability = (int)number(opening, OPTION_DURABILITY) + PDICT_FULL_SYNC;
+    d->timeout_ms = number(opening, OPTION_TIMEOUT);
+    return pdict__map_open(store, &wish, &d->map);
+}
+
+static int open_map(struct opening *opening, pdict **out)
+{
+    struct store *store;
+    pdict *d;
+    int status;
+
+    if ((status = check_secret_for_new(opening)) != PDICT_OK)
+        return status;
+    d = pdict__calloc(&opening->allocator, 1, sizeof(*d));
+    if (!d)
+        return PDICT_NOMEM;
+    status = acquire_store(opening, &store);
+    if (status == PDICT_OK && (status = fill_handle(d, opening, store)) != PDICT_OK)
+        pdict__registry_release(store);
+    if (status != PDICT_OK) {
+        pdict__free(&opening->allocator, d->name);
+        pdict__free(&opening->allocator, d);
+        return status;
+    }
+    *out = d;
+    return PDICT_OK;
+}
+
+int pdict_open(const char *uri, const pdict_options *options, pdict **out)
+{
+    struct opening opening = { 0 };
+    int status;
+
+    *out = NULL;
+    status = gather(&opening, uri, options);
+    if (status == PDICT_OK)
+        status = open_map(&opening, out);
+    forget(&opening);
+    return status;
+}
+
+void pdict_close(pdict *d)
+{
+    pdict_allocator allocator;
+    struct store *store;
+
+    if (!d)
+        return;
+    store = d->map->store;
+    allocator = store->allocator;
+    pdict__map_release(d->map);
+    pdict__registry_release(store);
+    pdict__free(&allocator, d->name);
+    pdict__free(&allocator, d);
+}

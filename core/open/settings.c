@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* The options of pdict_open() itself, and sorting what was given into core's and the backend's. */
+#include <stdio.h>
+
+#include "open/open.h"
+
+/* In the order of enum core_option. */
+const pdict_option_spec pdict__core_options[] = {
+    [OPTION_MAP] = { .name = "map",
+                     .type = PDICT_OPTION_TEXT,
+                     .fallback = "main",
+                     .help = "which map of the store" },
+    [OPTION_MODE] = { .name = "mode",
+                      .type = PDICT_OPTION_CHOICE,
+                      .fallback = "rwc",
+                      .choices = "ro|rw|rwc",
+                      .help = "read-only, existing only, or create what is absent" },
+    [OPTION_CODECS] = { .name = "codecs",
+                        .type = PDICT_OPTION_TEXT,
+                        .fallback = "raw",
+                        .help = "serializer, compressor, cipher, each optional" },
+    [OPTION_DURABILITY] = { .name = "durability",
+                            .type = PDICT_OPTION_CHOICE,
+                            .fallback = "full",
+                            .choices = "full|ordered|unsafe",
+                            .help = "what a returned write survives" },
+    [OPTION_TIMEOUT] = { .name = "timeout",
+                         .type = PDICT_OPTION_DURATION,
+                         .fallback = "10s",
+                         .max = 86400000,
+                         .help = "longest wait for another writer" },
+    [OPTION_MAX_VALUE] = { .name = "max_value",
+                           .type = PDICT_OPTION_SIZE,
+                           .fallback = "64MiB",
+                           .min = 1,
+                           .max = 1 << 30,
+                           .help = "largest value, fixed when the map is created" },
+    [OPTION_CHECKSUM] = { .name = "checksum",
+                          .type = PDICT_OPTION_FLAG,
+                          .fallback = "on",
+                          .help =
+                              "a checksum in each plain record, fixed when the map is created" },
+    [OPTION_KDF] = { .name = "kdf",
+                     .type = PDICT_OPTION_CHOICE,
+                     .fallback = "moderate",
+                     .choices = "interactive|moderate|sensitive|test",
+                     .help = "cost of a passphrase, chosen when the map is created" },
+    { .name = NULL },
+};
+
+/* The near match among all tables; "" when there is none. */
+static const char *suggestion(const struct option_set *core, const struct stack *stack,
+                              const char *name, char *out, size_t size)
+{
+    enum {
+        MOST = 64
+    };
+    const char *names[MOST + 1] = { NULL }, *match;
+    size_t n = 0;
+
+    for (size_t i = 0; i < core->count && n < MOST; i++)
+        names[n++] = core->specs[i].name;
+    for (size_t level = 0; level < stack->count; level++) {
+        for (size_t i = 0; i < stack->options[level].count && n < MOST; i++)
+            names[n++] = stack->options[level].specs[i].name;
+    }
+    match = pdict__near_match(name, names);
+    if (!match)
+        return "";
+    snprintf(out, size, "; did you mean '%s'", match);
+    return out;
+}
+
+static int set_option(struct option_set *core, struct stack *stack, const char *name,
+                      const char *value)
+{
+    int at = pdict__options_find(core, name);
+    size_t level;
+    char hint[64];
+
+    if (at >= 0)
+        return pdict__options_set(core, (size_t)at, value, "open");
+    at = pdict__stack_option(stack, name, &level);
+    if (at >= 0)
+        return pdict__options_set(&stack->options[level], (size_t)at, value,
+                                  stack->backends[level]->name);
+    return pdict_fail(PDICT_UNKNOWN_OPTION,
+                      "open: there is no option '%s' for %s%s; see `pdict info`", name, stack->name,
+                      suggestion(core, stack, name, hint, sizeof(hint)));
+}
+
+static int set_all(struct option_set *core, struct stack *stack, const struct uri *uri,
+                   const pdict_options *options)
+{
+    int status = PDICT_OK;
+
+    for (size_t i = 0; status == PDICT_OK && i < uri->n_options; i++)
+        status = set_option(core, stack, uri->options[i].name, uri->options[i].value);
+    for (size_t i = 0; status == PDICT_OK && i < options->n_settings; i++)
+        status = set_option(core, stack, options->settings[i].name, options->settings[i].value);
+    if (status == PDICT_OK)
+        status = pdict__map_name_check(core->values[OPTION_MAP].text);
+    return status;
+}
+
+int pdict__settings_read(const struct uri *uri, const pdict_options *options, struct stack *stack,
+                         const pdict_allocator *allocator, struct option_set *out)
+{
+    int status;
+
+    status = pdict__options_init(out, pdict__core_options, allocator);
+    if (status == PDICT_OK)
+        status = set_all(out, stack, uri, options);
+    if (status != PDICT_OK)
+        pdict__options_free(out);
+    return status;
+}
+
+/* Argon2id costs, named as libsodium names them; `test` is the least that works and protects
+ * nothing. */
+pdict_kdf pdict__settings_kdf(const struct option_set *settings)
+{
+    static const pdict_kdf costs[] = {
+        { .operations = 2, .memory_bytes = (uint64_t)64 << 20 },
+        { .operations = 3, .memory_bytes = (uint64_t)256 << 20 },
+        { .operations = 4, .memory_bytes = (uint64_t)1 << 30 },
+        { .operations = 1, .memory_bytes = 8192 },
+    };
+
+    return costs[settings->values[OPTION_KDF].number];
+}

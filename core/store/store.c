@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* An open store: the engine and what core keeps beside it. */
+#include "store/store.h"
+
+static int engine_open(struct store *store, const struct store_config *config)
+{
+    pdict_backend_args args = {
+        .struct_size = sizeof(args),
+        .path = store->path,
+        .flags = config->flags,
+        .timeout_ms = config->timeout_ms,
+        .allocator = config->allocator,
+        .logger = config->logger,
+    };
+
+    return pdict__stack_open(config->stack, &args, &store->engine);
+}
+
+static int locks_init(struct store *store)
+{
+    int status = pdict__gate_init(&store->gate);
+
+    if (status != PDICT_OK)
+        return status;
+    /* Default mutexes do not fail to initialise on Linux. */
+    pthread_mutex_init(&store->pool_lock, NULL);
+    pthread_mutex_init(&store->maps_lock, NULL);
+    return PDICT_OK;
+}
+
+static void store_release(struct store *store)
+{
+    pdict_allocator allocator = store->allocator;
+
+    pthread_mutex_destroy(&store->maps_lock);
+    pthread_mutex_destroy(&store->pool_lock);
+    pdict__gate_destroy(&store->gate);
+    pdict__stack_free(&store->stack);
+    pdict__free(&allocator, store->path);
+    pdict__free(&allocator, store);
+}
+
+int pdict__store_new(const struct store_config *config, struct store **out)
+{
+    struct store *store = pdict__calloc(&config->allocator, 1, sizeof(*store));
+    int status;
+
+    if (!store)
+        return PDICT_NOMEM;
+    store->backend = config->stack->backends[0];
+    store->is_read_only = (config->flags & PDICT_BACKEND_READ_ONLY) != 0;
+    store->fork_count = pdict__fork_count();
+    store->allocator = config->allocator;
+    store->logger = config->logger;
+    store->clock = config->clock;
+    if ((status = locks_init(store)) != PDICT_OK) {
+        pdict__free(&config->allocator, store);
+        return status;
+    }
+    store->path = pdict__strdup(&store->allocator, config->path, strlen(config->path));
+    status = store->path ? engine_open(store, config) : PDICT_NOMEM;
+    if (status != PDICT_OK) {
+        store_release(store);
+        return status;
+    }
+    pdict__stack_move(&store->stack, config->stack, &store->allocator);
+    *out = store;
+    return PDICT_OK;
+}
+
+void pdict__store_free(struct store *store)
+{
+    if (pdict__store_check(store) == PDICT_OK) {
+        pdict__readers_trim(store);
+        store->backend->close(store->engine);
+    }
+    store_release(store);
+}
+
+int pdict__store_check(const struct store *store)
+{
+    if (store->fork_count == pdict__fork_count())
+        return PDICT_OK;
+    return pdict_fail(PDICT_FORKED,
+                      "%s was opened before a fork: close it in the parent before forking, or "
+                      "open it in the child only",
+                      store->path);
+}

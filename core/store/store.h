@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* Where rows live: an open engine, its readers, and the one writer at a time. Knows no codecs. */
+#ifndef PDICT_STORE_STORE_H
+#define PDICT_STORE_STORE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/base.h"
+
+/*
+ * Lock order, outermost first: registry (open/registry.c), store->maps_lock (map/map.c),
+ * gate (one writer), pool lock. No lock is held while a user's function runs, and the pool lock
+ * never while the backend runs.
+ */
+
+/* ---- gate.c: one writer at a time, first come first served ---- */
+
+struct waiter; /* on the stack of a waiting thread */
+
+struct gate {
+    pthread_mutex_t lock;
+    bool is_taken;
+    struct waiter *first, *last;
+};
+
+int pdict__gate_init(struct gate *gate);
+void pdict__gate_destroy(struct gate *gate);
+/* PDICT_BUSY when the deadline (steady clock) passes first; a free gate is taken in any case. */
+int pdict__gate_enter(struct gate *gate, int64_t deadline_ms);
+void pdict__gate_leave(struct gate *gate);
+
+/* ---- stack.c: a backend and the layers above it ---- */
+
+#define STACK_MOST 4
+
+struct stack {
+    const pdict_allocator *allocator;
+    const pdict_backend *backends[STACK_MOST]; /* outermost first; the last keeps the rows */
+    struct option_set options[STACK_MOST];     /* parallel */
+    size_t count;
+    char *name; /* "fault+sqlite" */
+};
+
+/* From the scheme of a URI; every option has its default. PDICT_UNKNOWN_BACKEND names the near
+ * match; PDICT_INVAL: a layer without a backend, or one below what is no layer. */
+int pdict__stack_parse(const char *scheme, const pdict_allocator *allocator, struct stack *out);
+/* Hand over; `allocator` equals the old one and lives where the stack now does. */
+void pdict__stack_move(struct stack *to, struct stack *from, const pdict_allocator *allocator);
+void pdict__stack_free(struct stack *stack);
+/* The place of an option in options[*level], the outermost that has one of this name; or -1. */
+int pdict__stack_option(const struct stack *stack, const char *name, size_t *level);
+/* Open it through its outermost layer; `common` is what all levels share. */
+int pdict__stack_open(const struct stack *stack, const pdict_backend_args *common, void **engine);
+
+/* What a path means and what a file can do is said by the backend below all layers. */
+static inline const pdict_backend *pdict__stack_base(const struct stack *stack)
+{
+    return stack->backends[stack->count - 1];
+}
+
+/* ---- store.c ---- */
+
+struct map; /* map/map.h */
+
+#define READER_POOL_SIZE 16
+
+struct store {
+    struct stack stack;           /* as this store was opened */
+    const pdict_backend *backend; /* the outermost of the stack */
+    void *engine;
+    char *path; /* as the engine knows it; "" when it has none */
+    bool is_read_only;
+    unsigned fork_count; /* of the process that opened it */
+    pdict_allocator allocator;
+    pdict_logger logger;
+    struct clock clock;
+
+    pthread_mutex_t pool_lock;
+    void *idle_readers[READER_POOL_SIZE];
+    size_t n_idle;
+
+    struct gate gate;
+    atomic_bool is_poisoned;
+    uint64_t checkpoint_at; /* bytes of log; under the gate */
+
+    pthread_mutex_t maps_lock; /* for map/map.c */
+    struct map *maps;
+};
+
+struct store_config {
+    struct stack *stack; /* taken over on success */
+    const char *path;
+    unsigned flags; /* enum pdict_backend_open_flags */
+    int64_t timeout_ms;
+    pdict_allocator allocator;
+    pdict_logger logger;
+    struct clock clock;
+};
+
+int pdict__store_new(const struct store_config *config, struct store **out);
+/* After a fork the child only frees memory: the engine's handles belong to the parent. */
+void pdict__store_free(struct store *store);
+/* PDICT_FORKED when this process did not open the store. */
+int pdict__store_check(const struct store *store);
+
+/* ---- reader.c: snapshots ---- */
+
+/* Begin a snapshot of the store as it is now; `reader` serves as `txn` in the backend's calls. */
+int pdict__read_begin(struct store *store, void **reader);
+void pdict__read_end(struct store *store, void *reader);
+/* Close the idle readers. */
+void pdict__readers_trim(struct store *store);
+
+/* ---- writer.c: commits ---- */
+
+struct commit {
+    int durability;     /* PDICT_FULL_SYNC, PDICT_ORDERED, PDICT_UNSAFE */
+    int64_t timeout_ms; /* until the write lock is held */
+
+    /* Either changes of one map... */
+    uint32_t map;
+    pdict_change *changes;
+    size_t count;
+
+    /* ...or any work inside the write transaction; never a user's function. */
+    int (*work)(void *ctx, struct store *store, void *txn);
+    void *ctx;
+};
+
+/*
+ * One transaction: begin, apply the changes as of now, commit. PDICT_OK: committed, and each
+ * change has its own status; anything else but PDICT_UNKNOWN_OUTCOME: nothing was done.
+ */
+int pdict__commit(struct store *store, struct commit *commit);
+/* Run `work` while no commit of this process is under way, such as a checkpoint. */
+int pdict__between_commits(struct store *store, int64_t timeout_ms,
+                           int (*work)(void *ctx, struct store *store), void *ctx);
+/* Make all earlier commits survive power loss. */
+int pdict__store_sync(struct store *store, int64_t timeout_ms);
+
+#endif

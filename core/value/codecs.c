@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* The pipeline as people write it, "raw,zstd:3,xchacha20": parsing, writing, comparing. */
+#include "value/value.h"
+
+#define NO_CODECS "none"
+
+/* The serializer of a pipeline that names none. */
+#define DEFAULT_SERIALIZER "raw"
+
+/* In the order of a value's way into the store, which is the order of enum pdict_codec_kind. */
+static struct codec_choice *stage_of(struct codecs *codecs, int kind)
+{
+    if (kind == PDICT_SERIALIZER)
+        return &codecs->serializer;
+    return kind == PDICT_COMPRESSOR ? &codecs->compressor : &codecs->cipher;
+}
+
+/* Cut the text at the first separator; the rest starts behind it, NULL when there was none. */
+static char *cut(char *text, char separator)
+{
+    char *at = strchr(text, separator);
+
+    if (!at)
+        return NULL;
+    *at = '\0';
+    return at + 1;
+}
+
+static int unknown_codec(const char *name)
+{
+    enum {
+        MOST = 64
+    };
+    const char *names[MOST + 1] = { NULL };
+    const pdict_codec *codec;
+    const char *near;
+
+    for (size_t i = 0; i < MOST && (codec = pdict__codec_at(i)); i++)
+        names[i] = codec->name;
+    near = pdict__near_match(name, names);
+    if (near)
+        return pdict_fail(PDICT_UNKNOWN_CODEC,
+                          "codecs: there is no codec '%s' in this build; did you mean '%s'?", name,
+                          near);
+    return pdict_fail(PDICT_UNKNOWN_CODEC,
+                      "codecs: there is no codec '%s' in this build; `pdict info` lists those "
+                      "there are",
+                      name);
+}
+
+static int unknown_option(const pdict_codec *codec, const struct option_set *set, const char *name)
+{
+    enum {
+        MOST = 32
+    };
+    const char *names[MOST + 1] = { NULL };
+    const char *near;
+
+    for (size_t i = 0; i < MOST && i < set->count; i++)
+        names[i] = set->specs[i].name;
+    near = pdict__near_match(name, names);
+    if (near)
+        return pdict_fail(PDICT_UNKNOWN_OPTION, "%s has no option '%s'; did you mean '%s'?",
+                          codec->name, name, near);
+    return pdict_fail(PDICT_UNKNOWN_OPTION, "%s has no option '%s'; leave it out", codec->name,
+                      name);
+}
+
+/* One of the parts behind the name: KEY=VALUE, or as the first VALUE alone. */
+static int parse_option(struct codec_choice *choice, char *text, bool is_first)
+{
+    char *value = cut(text, '=');
+    const char *name = text;
+    int at;
+
+    if (!value) {
+        if (!is_first)
+            return pdict_fail(PDICT_INVAL,
+                              "codecs: '%s' of %s has no name; write name=value behind the first",
+                              text, choice->codec->name);
+        value = text;
+        name = choice->options.count > 0 ? choice->options.specs[0].name : text;
+    }
+    at = pdict__options_find(&choice->options, name);
+    if (at < 0)
+        return unknown_option(choice->codec, &choice->options, name);
+    return pdict__options_set(&choice->options, (size_t)at, value, choice->codec->name);
+}
+
+static int choose(struct codec_choice *choice, const pdict_codec *codec,
+                  const pdict_allocator *allocator)
+{
+    int status = pdict__options_init(&choice->options, codec->options, allocator);
+
+    if (status == PDICT_OK)
+        choice->codec = codec;
+    return status;
+}
+
+/* One stage, `NAME[:VALUE][:KEY=VALUE]...`; `*last_kind` is the kind of the stage before it. */
+static int parse_stage(struct codecs *out, char *text, const pdict_allocator *allocator,
+                       int *last_kind)
+{
+    char *option = cut(text, ':');
+    const char *name = strcmp(text, NO_CODECS) == 0 ? DEFAULT_SERIALIZER : text;
+    const pdict_codec *codec = pdict__codec_find(name);
+    struct codec_choice *choice;
+    int status;
+
+    if (!*text)
+        return pdict_fail(PDICT_INVAL, "codecs: a stage has no name; look for a lone comma");
+    if (!codec)
+        return unknown_codec(name);
+    if (codec->kind <= *last_kind)
+        return pdict_fail(PDICT_INVAL,
+                          "codecs: '%s' is out of place; write serializer, compressor and cipher "
+                          "in this order, each at most once",
+                          text);
+    *last_kind = codec->kind;
+    choice = stage_of(out, codec->kind);
+    if ((status = choose(choice, codec, allocator)) != PDICT_OK)
+        return status;
+    for (bool is_first = true; option && status == PDICT_OK; is_first = false) {
+        char *next = cut(option, ':');
+
+        status = parse_option(choice, option, is_first);
+        option = next;
+    }
+    return status;
+}
+
+static int parse_stages(struct codecs *out, char *text, const pdict_allocator *allocator)
+{
+    int last_kind = 0, status = PDICT_OK;
+
+    while (text && status == PDICT_OK) {
+        char *next = cut(text, ',');
+
+        status = parse_stage(out, text, allocator, &last_kind);
+        text = next;
+    }
+    return status;
+}
+
+static int choose_default(struct codecs *out, const pdict_allocator *allocator)
+{
+    const pdict_codec *codec = pdict__codec_find(DEFAULT_SERIALIZER);
+
+    return codec ? choose(&out->serializer, codec, allocator) : unknown_codec(DEFAULT_SERIALIZER);
+}
+
+int pdict__codecs_parse(const char *text, const pdict_allocator *allocator, struct codecs *out)
+{
+    char *copy = NULL;
+    int status = PDICT_OK;
+
+    *out = (struct codecs){ 0 };
+    if (*text) {
+        copy = pdict__strdup(allocator, text, strlen(text));
+        status = copy ? parse_stages(out, copy, allocator) : PDICT_NOMEM;
+    }
+    if (status == PDICT_OK && !out->serializer.codec)
+        status = choose_default(out, allocator);
+    pdict__free(allocator, copy);
+    if (status != PDICT_OK)
+        pdict__codecs_free(out);
+    return status;
+}
+
+void pdict__codecs_free(struct codecs *codecs)
+{
+    pdict__options_free(&codecs->serializer.options);
+    pdict__options_free(&codecs->compressor.options);
+    pdict__options_free(&codecs->cipher.options);
+    *codecs = (struct codecs){ 0 };
+}
+
+static int format_stage(const struct codec_choice *choice, const char *separator, struct buf *out)
+{
+    const struct option_set *set = &choice->options;
+    int status = pdict__buf_printf(out, "%s%s", separator, choice->codec->name);
+
+    for (size_t i = 0; i < set->count && status == PDICT_OK; i++) {
+        const char *text = set->values[i].text;
+
+        if (!set->values[i].is_set)
+            continue;
+        /* A bare value with '=' inside would be read as a name and its value. */
+        if (i == 0 && !strchr(text, '='))
+            status = pdict__buf_printf(out, ":%s", text);
+        else
+            status = pdict__buf_printf(out, ":%s=%s", set->specs[i].name, text);
+    }
+    return status;
+}
+
+int pdict__codecs_format(const struct codecs *codecs, struct buf *out)
+{
+    const struct codec_choice *stages[] = { &codecs->serializer, &codecs->compressor,
+                                            &codecs->cipher };
+    const char *separator = "";
+
+    for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+        int status;
+
+        if (!stages[i]->codec)
+            continue;
+        if ((status = format_stage(stages[i], separator, out)) != PDICT_OK)
+            return status;
+        separator = ",";
+    }
+    return PDICT_OK;
+}
+
+static bool is_same_value(const pdict_option_spec *spec, const pdict_option_value *wanted,
+                          const pdict_option_value *actual)
+{
+    if (spec->type != PDICT_OPTION_TEXT)
+        return wanted->number == actual->number;
+    return actual->text && strcmp(wanted->text, actual->text) == 0;
+}
+
+static bool stages_agree(const struct codec_choice *wanted, const struct codec_choice *actual)
+{
+    if (wanted->codec != actual->codec)
+        return false;
+    for (size_t i = 0; i < wanted->options.count; i++) {
+        const pdict_option_value *value = &wanted->options.values[i];
+
+        if (value->is_set &&
+            !is_same_value(&wanted->options.specs[i], value, &actual->options.values[i]))
+            return false;
+    }
+    return true;
+}
+
+bool pdict__codecs_agree(const struct codecs *wanted, const struct codecs *actual)
+{
+    return stages_agree(&wanted->serializer, &actual->serializer) &&
+           stages_agree(&wanted->compressor, &actual->compressor) &&
+           stages_agree(&wanted->cipher, &actual->cipher);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* The keyring in memory, shared by its keys (keyring.c) and its text (keyring_text.c). */
+#ifndef PDICT_VALUE_KEYRING_H
+#define PDICT_VALUE_KEYRING_H
+
+#include "value/value.h"
+
+#define MASTER_KEY_SIZE 32
+#define COMMITMENT_SIZE 32
+
+/* What a cipher may ask for; ciphers that need more cannot be served by a version 1 keyring. */
+#define MIN_CIPHER_KEY_SIZE 16
+#define MAX_CIPHER_KEY_SIZE 32
+#define MAX_NONCE_SIZE      32
+#define MAX_TAG_SIZE        32
+
+#define MAX_EPOCHS 64
+
+/* Above what the longest head takes: a slot with two 20-digit numbers has 194 bytes. */
+#define MAX_HEAD_SIZE 223
+
+/* A key, sealed under another, and bound to the map and to the head of its own line. */
+struct wrapped {
+    char head[MAX_HEAD_SIZE + 1]; /* the line before the nonce */
+    uint8_t nonce[MAX_NONCE_SIZE];
+    uint8_t sealed[MAX_CIPHER_KEY_SIZE + MAX_TAG_SIZE];
+};
+
+struct slot {
+    unsigned number; /* from 1; grows from line to line */
+    bool is_passphrase;
+    pdict_kdf kdf; /* a key uses the salt only */
+    uint8_t commitment[COMMITMENT_SIZE];
+    struct wrapped master;
+};
+
+struct epoch {
+    uint16_t number; /* from 1; grows from line to line */
+    struct wrapped key;
+};
+
+/* Lies in guarded memory. The keys derived from `master` are told apart by their labels. */
+struct ring_secrets {
+    uint8_t master[MASTER_KEY_SIZE];
+    uint8_t wrapping[MAX_CIPHER_KEY_SIZE]; /* seals data keys */
+    uint8_t sealing[KEYRING_MAC_SIZE];     /* MAC of the keyring's own text */
+    uint8_t describing[KEYRING_MAC_SIZE];  /* MAC of descriptors */
+    uint8_t data[MAX_EPOCHS][MAX_CIPHER_KEY_SIZE];
+};
+
+struct keyring {
+    const pdict_allocator *allocator;
+    const pdict_cipher *cipher;
+    uint8_t map_id[MAP_ID_SIZE];
+    struct slot slots[KEYRING_MAX_SLOTS];
+    size_t slot_count;
+    struct epoch epochs[MAX_EPOCHS];
+    size_t epoch_count;
+    uint16_t active_epoch;
+    struct ring_secrets *secrets;
+};
+
+/* A stored slot is hostile input: these bound what opening it may cost. */
+#define MAX_OPERATIONS   16
+#define MAX_MEMORY_BYTES ((uint64_t)1 << 30)
+
+int pdict__keyring_damaged(const char *what);
+
+/* Write the head of the line from the other fields. */
+void pdict__slot_head(struct slot *slot);
+void pdict__epoch_head(struct epoch *epoch);
+
+/* All lines but the MAC. */
+int pdict__keyring_print(const struct keyring *ring, struct buf *out);
+/* Fill slots, epochs and the active epoch of `ring`. Checks form, limits and the check of each
+ * slot; `body` is what `mac` was made of. */
+int pdict__keyring_scan(struct keyring *ring, pdict_slice text, pdict_slice *body, uint8_t *mac);
+
+#endif

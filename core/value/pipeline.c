@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/* The way of a value: compressed and sealed on its way in, checked and unpacked on its way out. */
+#include "value/pipeline.h"
+
+/* Measured: a compressor's own frame takes more than it can save on a smaller value. */
+#define SMALLEST_TO_COMPRESS 32
+
+/* ---- opening and closing ---- */
+
+static void describe_records(struct pipeline *pipeline, const struct pipeline_config *config)
+{
+    const struct descriptor *descriptor = config->descriptor;
+
+    memcpy(pipeline->map_id, descriptor->map_id, MAP_ID_SIZE);
+    pipeline->max_value =
+        descriptor->max_value < UINT32_MAX ? descriptor->max_value : (uint64_t)UINT32_MAX;
+    pipeline->serializer = descriptor->serializer->serializer;
+    pipeline->header.serializer = descriptor->serializer->id;
+    pipeline->payload_at = RECORD_HEADER_SIZE;
+    if (descriptor->cipher) {
+        pipeline->cipher = descriptor->cipher->cipher;
+        pipeline->header.cipher = descriptor->cipher->id;
+        pipeline->header.key_epoch = pdict__keyring_active_epoch(config->ring);
+        pipeline->payload_at += pipeline->cipher->nonce_size;
+        pipeline->trailer_size = pipeline->cipher->tag_size;
+    } else if (descriptor->has_checksum) {
+        pipeline->header.checksum = CHECKSUM_XXH3;
+        pipeline->trailer_size = RECORD_CHECKSUM_SIZE;
+    }
+}
+
+int pdict__pipeline_open(const struct pipeline_config *config, struct pipeline **out)
+{
+    const struct codec_choice *choice = &config->codecs->compressor;
+    struct pipeline *pipeline = pdict__calloc(config->allocator, 1, sizeof(*pipeline));
+    int status = PDICT_OK;
+
+    *out = NULL;
+    if (!pipeline)
+        return PDICT_NOMEM;
+    pipeline->allocator = config->allocator;
+    if (pthread_mutex_init(&pipeline->opening, NULL) != 0) {
+        pdict__free(config->allocator, pipeline);
+        return pdict__nomem(sizeof(pipeline->opening));
+    }
+    describe_records(pipeline, config);
+    if (choice->codec)
+        status = pdict__compressor_open(pipeline, choice->codec, choice->options.values,
+                                        &pipeline->writer);
+    if (status == PDICT_OK) {
+        pipeline->ring = config->ring;
+        *out = pipeline;
+        pipeline = NULL;
+    }
+    pdict__pipeline_close(pipeline);
+    return status;
+}
+
+void pdict__pipeline_close(struct pipeline *pipeline)
+{
+    struct compressor *at;
+
+    if (!pipeline)
+        return;
+    pdict__pipeline_trim(pipeline);
+    at = atomic_load_explicit(&pipeline->compressors, memory_order_acquire);
+    while (at) {
+        struct compressor *next = at->next;
+
+        at->codec->compressor->close(at->self);
+        pdict__free(pipeline->allocator, at);
+        at = next;
+    }
+    pdict__keyring_free(pipeline->ring);
+    pthread_mutex_destroy(&pipeline->opening);
+    pdict__free(pipeline->allocator, pipeline);
+}
+
+/* The bytes that tag or checksum bind, in the bench until its next use. */
+static int bound_bytes(const struct pipeline *pipeline, struct workbench *bench,
+                       const void *header_bytes, const struct binding *binding, pdict_slice *out)
+{
+    int status;
+
+    bench->bound.size = 0;
+    status = pdict__record_bound(pipeline->map_id, header_bytes, binding, &bench->bound);
+    *out = (pdict_slice){ bench->bound.data, bench->bound.size };
+    return status;
+}
+
+/* ---- encoding ---- */
+
+static int check_value(const struct pipeline *pipeline, pdict_slice value)
+{
+    if (value.size > pipeline->max_value)
+        return pdict_fail(PDICT_TOO_BIG,
+                          "the value has %zu bytes, the map takes at most %llu (max_value); store "
+                          "it in parts or in a map with a larger max_value",
+                          value.size, (unsigned long long)pipeline->max_value);
+    return pipeline->serializer->check ? pipeline->serializer->check(value) : PDICT_OK;
+}
+
+/* Compress to `out`, which has room for the whole value; *packed_size 0: it did not shrink. */
+static int compress(struct pipeline *pipeline, struct workbench *bench, pdict_slice value,
+                    uint8_t *out, size_t *packed_size)
+{
+    const struct compressor *writer = pipeline->writer;
+    size_t capacity, size = 0;
+    void *context;
+    int status;
+
+    *packed_size = 0;
+    if (!writer || value.size < SMALLEST_TO_COMPRESS ||
+        writer->codec->compressor->bound(writer->self, value.size) == 0)
+        return PDICT_OK;
+    if ((status = pdict__bench_context(pipeline, bench, writer, &context)) != PDICT_OK)
+        return status;
+    capacity = value.size - 1;
+    status = writer->codec->compressor->encode(writer->self, context, value, out, capacity, &size);
+    if (status == PDICT_SKIP)
+        return PDICT_OK;
+    if (status != PDICT_OK)
+        return status;
+    /* Behind its result a compressor may leave plaintext, and nothing would cover it. */
+    if (pipeline->cipher)
+        pipeline->cipher->wipe(out + size, capacity - size);
+    *packed_size = size;
+    return PDICT_OK;
+}
+
+/* `payload` may lie where it goes. */
+static int seal(const struct pipeline *pipeline, uint8_t *record, pdict_slice bound,
+                pdict_slice payload)
+{
+    const pdict_cipher *cipher = pipeline->cipher;
+    uint8_t *nonce = record + RECORD_HEADER_SIZE;
+    const void *key = pdict__keyring_data_key(pipeline->ring, pipeline->header.key_epoch);
+
+    cipher->random(nonce, cipher->nonce_size);
+    return cipher->seal(key, nonce, bound, payload, record + pipeline->payload_at);
+}
+
+static void append_checksum(const struct pipeline *pipeline, uint8_t *record, pdict_slice bound,
+                            pdict_slice payload)
+{
+    uint8_t *at = record + pipeline->payload_at;
+
+    if (payload.data != at)
+        pdict__copy(at, payload.data, payload.size);
+    payload.data = at;
+    if (pipeline->trailer_size > 0)
+        pdict__put64(at + payload.size, pdict__record_checksum(bound, payload));
+}
+
+static int build(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
+                 pdict_slice value, size_t *record_size)
+{
+    uint8_t *record = bench->record.data;
+    struct record_header header = pipeline->header;
+    pdict_slice payload = value, bound;
+    size_t packed_size;
+    int status;
+
+    status = compress(pipeline, bench, value, record + pipeline->payload_at, &packed_size);
+    if (status != PDICT_OK)
+        return status;
+    header.plain_size = (uint32_t)value.size;
+    if (packed_size > 0) {
+        header.compressor = pipeline->writer->codec->id;
+        payload = (pdict_slice){ record + pipeline->payload_at, packed_size };
+    } else if (pipeline->writer) {
+        header.flags |= RECORD_NOT_COMPRESSED;
+    }
+    pdict__record_header_write(&header, record);
+    if ((status = bound_bytes(pipeline, bench, record, binding, &bound)) != PDICT_OK)
+        return status;
+    if (pipeline->cipher)
+        status = seal(pipeline, record, bound, payload);
+    else
+        append_checksum(pipeline, record, bound, payload);
+    *record_size = pipeline->payload_at + payload.size + pipeline->trailer_size;
+    return status;
+}
+
+int pdict__encode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
+                  pdict_slice value, pdict_slice *record)
+{
+    size_t most, size = 0;
+    int status;
+
+    *record = (pdict_slice){ 0 };
+    if ((status = check_value(pipeline, value)) != PDICT_OK)
+        return status;
+    most = pipeline->payload_at + value.size + pipeline->trailer_size;
+    if ((status = pdict__bench_room(pipeline, &bench->record, most)) != PDICT_OK)
+        return status;
+    if ((status = build(pipeline, bench, binding, value, &size)) != PDICT_OK)
+        pdict__pipeline_erase(pipeline, bench->record.data, most);
+    else
+        *record = (pdict_slice){ bench->record.data, size };
+    return status;
+}
+
+/* ---- decoding ---- */
+
+static int malformed(const char *what)
+{
+    return pdict_fail(PDICT_FORMAT,
+                      "malformed record: %s; restore the entry from a backup or delete it", what);
+}
+
+/* The map says which records may lie in it; what a record says of itself is hostile until its tag
+ * or checksum was found right. */
+static int check_policy(const struct pipeline *pipeline, const struct record_header *header)
+{
+    const struct record_header *policy = &pipeline->header;
+
+    if (policy->cipher != 0 && header->cipher == 0)
+        return pdict_fail(PDICT_DOWNGRADE,
+                          "a plain record lies in an encrypted map, somebody put it there; restore "
+                          "the entry from a backup or delete it");
+    if (header->cipher != policy->cipher)
+        return malformed("it is sealed by another cipher than the map's");
+    if (policy->checksum != CHECKSUM_NONE && header->checksum == CHECKSUM_NONE)
+        return malformed("it has no checksum, and all records of the map have one");
+    if (header->serializer != policy->serializer)
+        return malformed("it has another serializer than the map");
+    if (header->dictionary != 0)
+        return malformed("it names a dictionary, and the map has none");
+    if (header->plain_size > pipeline->max_value)
+        return pdict_fail(PDICT_TOO_BIG,
+                          "the record claims a value of %lu bytes, the map takes at most %llu "
+                          "(max_value); restore the entry from a backup or delete it",
+                          (unsigned long)header->plain_size,
+                          (unsigned long long)pipeline->max_value);
+    return PDICT_OK;
+}
+
+/* A record taken apart. */
+struct parts {
+    struct record_header header;
+    const uint8_t *nonce;
+    pdict_slice payload; /* without the tag */
+    const uint8_t *trailer;
+    struct compressor *compressor; /* NULL: none */
+};
+
+static int split(const struct pipeline *pipeline, pdict_slice record, struct parts *parts)
+{
+    const struct record_header *header = &parts->header;
+    size_t nonce_size = pipeline->cipher ? pipeline->cipher->nonce_size : 0;
+    size_t trailer_size = header->checksum == CHECKSUM_XXH3 ? RECORD_CHECKSUM_SIZE : 0;
+    size_t left = record.size - RECORD_HEADER_SIZE;
+
+    if (pipeline->cipher)
+        trailer_size = pipeline->cipher->tag_size;
+    if (left < nonce_size + trailer_size)
+        return malformed("it ends early");
+    parts->nonce = (const uint8_t *)record.data + RECORD_HEADER_SIZE;
+    parts->payload = (pdict_slice){ parts->nonce + nonce_size, left - nonce_size - trailer_size };
+    parts->trailer = parts->nonce + nonce_size + parts->payload.size;
+    if (header->compressor == 0 && parts->payload.size != header->plain_size)
+        return malformed("its size is not the one it states");
+    /* No writer keeps what did not shrink, so scratch memory never needs more than a value. */
+    if (header->compressor != 0 && parts->payload.size >= header->plain_size)
+        return malformed("it is compressed to more than its value");
+    return PDICT_OK;
+}
+
+/* All that can be asked before tag or checksum. */
+static int take_apart(struct pipeline *pipeline, pdict_slice record, struct parts *parts)
+{
+    int status;
+
+    *parts = (struct parts){ 0 };
+    if ((status = pdict__record_header_read(record, &parts->header)) != PDICT_OK)
+        return status;
+    if ((status = check_policy(pipeline, &parts->header)) != PDICT_OK)
+        return status;
+    if (parts->header.compressor != 0)
+        status =
+            pdict__compressor_for_reading(pipeline, parts->header.compressor, &parts->compressor);
+    return status == PDICT_OK ? split(pipeline, record, parts) : status;
+}
+
+/* Where the value goes; NULL when there is no memory. */
+static void *target(const struct pipeline *pipeline, struct workbench *bench,
+                    const struct sink *sink, size_t size)
+{
+    if (sink)
+        return sink->reserve(sink->ctx, size);
+    return pdict__bench_room(pipeline, &bench->value, size) == PDICT_OK ? bench->value.data : NULL;
+}
+
+static int decompress(struct pipeline *pipeline, struct workbench *bench,
+                      const struct compressor *compressor, pdict_slice packed, void *out,
+                      size_t size)
+{
+    void *context;
+    int status = pdict__bench_context(pipeline, bench, compressor, &context);
+
+    if (status != PDICT_OK)
+        return status;
+    return compressor->codec->compressor->decode(compressor->self, context, packed, out, size);
+}
+
+static int open_sealed(const struct pipeline *pipeline, const struct parts *parts,
+                       pdict_slice bound, void *out)
+{
+    const pdict_cipher *cipher = pipeline->cipher;
+    const void *key = pdict__keyring_data_key(pipeline->ring, parts->header.key_epoch);
+    pdict_slice sealed = { parts->payload.data, parts->payload.size + cipher->tag_size };
+
+    if (!key)
+        return pdict_fail(PDICT_AUTH,
+                          "the record is sealed under key epoch %u, which the keyring does not "
+                          "hold; restore the entry from a backup or delete it",
+                          parts->header.key_epoch);
+    return cipher->open(key, parts->nonce, bound, sealed, out);
+}
+
+static int verify_checksum(const struct parts *parts, pdict_slice bound)
+{
+    if (parts->header.checksum == CHECKSUM_NONE ||
+        pdict__get64(parts->trailer) == pdict__record_checksum(bound, parts->payload))
+        return PDICT_OK;
+    return pdict_fail(PDICT_CHECKSUM, "the record does not match its checksum; restore the entry "
+                                      "from a backup or delete it");
+}
+
+/* Decompress or copy what was checked to where the value goes. */
+static int deliver(struct pipeline *pipeline, struct workbench *bench, const struct parts *parts,
+                   pdict_slice payload, const struct sink *sink, pdict_slice *value)
+{
+    size_t size = parts->header.plain_size;
+    void *out = target(pipeline, bench, sink, size);
+    int status = PDICT_OK;
+
+    if (!out)
+        return PDICT_NOMEM;
+    if (parts->compressor)
+        status = decompress(pipeline, bench, parts->compressor, payload, out, size);
+    else
+        pdict__copy(out, payload.data, size);
+    if (status == PDICT_OK)
+        *value = (pdict_slice){ out, size };
+    else
+        pdict__pipeline_erase(pipeline, out, size);
+    return status;
+}
+
+static int decode_plain(struct pipeline *pipeline, struct workbench *bench,
+                        const struct parts *parts, pdict_slice bound, const struct sink *sink,
+                        pdict_slice *value)
+{
+    int status = verify_checksum(parts, bound);
+
+    if (status != PDICT_OK)
+        return status;
+    if (parts->compressor || sink)
+        return deliver(pipeline, bench, parts, parts->payload, sink, value);
+    *value = parts->payload;
+    return PDICT_OK;
+}
+
+static int decode_sealed(struct pipeline *pipeline, struct workbench *bench,
+                         const struct parts *parts, pdict_slice bound, const struct sink *sink,
+                         pdict_slice *value)
+{
+    size_t size = parts->payload.size;
+    void *out;
+    int status;
+
+    if (parts->compressor) {
+        if ((status = pdict__bench_room(pipeline, &bench->packed, size)) != PDICT_OK)
+            return status;
+        if ((status = open_sealed(pipeline, parts, bound, bench->packed.data)) != PDICT_OK)
+            return status;
+        return deliver(pipeline, bench, parts, (pdict_slice){ bench->packed.data, size }, sink,
+                       value);
+    }
+    if (!(out = target(pipeline, bench, sink, size)))
+        return PDICT_NOMEM;
+    if ((status = open_sealed(pipeline, parts, bound, out)) != PDICT_OK)
+        pdict__pipeline_erase(pipeline, out, size);
+    else
+        *value = (pdict_slice){ out, size };
+    return status;
+}
+
+int pdict__decode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
+                  pdict_slice record, const struct sink *sink, pdict_slice *value)
+{
+    struct parts parts;
+    pdict_slice bound;
+    int status;
+
+    *value = (pdict_slice){ 0 };
+    if ((status = take_apart(pipeline, record, &parts)) != PDICT_OK)
+        return status;
+    if ((status = bound_bytes(pipeline, bench, record.data, binding, &bound)) != PDICT_OK)
+        return status;
+    if (pipeline->cipher)
+        status = decode_sealed(pipeline, bench, &parts, bound, sink, value);
+    else
+        status = decode_plain(pipeline, bench, &parts, bound, sink, value);
+    if (status != PDICT_OK)
+        pdict__bench_erase(pipeline, bench);
+    return status;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* A pipeline and its benches in memory, shared by the way of a value (pipeline.c) and bench.c. */
+#ifndef PDICT_VALUE_PIPELINE_H
+#define PDICT_VALUE_PIPELINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "value/value.h"
+
+#define IDLE_BENCHES 16
+
+/* A compressor that was opened; lives as long as the pipeline. */
+struct compressor {
+    const pdict_codec *codec;
+    void *self;
+    struct compressor *next;
+};
+
+/* Working memory of one bench for one compressor. */
+struct context {
+    const struct compressor *compressor;
+    void *memory;
+    struct context *next;
+};
+
+struct workbench {
+    struct buf bound;  /* the bytes that tag or checksum bind */
+    struct buf record; /* encode: the record; never plaintext of an encrypted map after success */
+    struct buf packed; /* decode: opened, still compressed; `size` is the most used since taken */
+    struct buf value;  /* decode: the value; `size` as in packed */
+    struct context *contexts;
+};
+
+/* A cache line each, so that threads at neighbouring places do not slow each other. */
+struct idle_place {
+    _Atomic(struct workbench *) bench;
+    char padding[64 - sizeof(_Atomic(struct workbench *))];
+};
+
+struct pipeline {
+    const pdict_allocator *allocator;
+    uint8_t map_id[MAP_ID_SIZE];
+    uint64_t max_value;
+    const pdict_serializer *serializer;
+    const pdict_cipher *cipher; /* NULL: not encrypted */
+    struct keyring *ring;
+    struct record_header header; /* what all new records have in common */
+    size_t payload_at;           /* in a new record */
+    size_t trailer_size;         /* of a new record: tag or checksum */
+
+    struct compressor *writer; /* of new records; NULL: none */
+    /* All opened ones, writer included: read without the lock, pushed under it. */
+    _Atomic(struct compressor *) compressors;
+    pthread_mutex_t opening;
+
+    struct idle_place idle[IDLE_BENCHES];
+};
+
+/* Open a compressor; only by the thread that opens the pipeline or holds `opening`. */
+int pdict__compressor_open(struct pipeline *pipeline, const pdict_codec *codec,
+                           const pdict_option_value *options, struct compressor **out);
+/* The opened compressor with this id, opened now if it is the first record of its kind. */
+int pdict__compressor_for_reading(struct pipeline *pipeline, uint8_t id, struct compressor **out);
+
+/* Overwrite what may be plaintext: for good in an encrypted map. */
+void pdict__pipeline_erase(const struct pipeline *pipeline, void *memory, size_t size);
+
+/* Room for `size` bytes in one of the bench's buffers; its old content is gone. */
+int pdict__bench_room(const struct pipeline *pipeline, struct buf *buf, size_t size);
+/* Erase what a decode that failed may have left. */
+void pdict__bench_erase(const struct pipeline *pipeline, struct workbench *bench);
+/* The working memory for a compressor, made at its first use. */
+int pdict__bench_context(const struct pipeline *pipeline, struct workbench *bench,
+                         const struct compressor *compressor, void **memory);
+
+#endif

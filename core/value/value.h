@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* What a value becomes: the record, the codecs it passes, the keys that seal it. Knows no store. */
+#ifndef PDICT_VALUE_VALUE_H
+#define PDICT_VALUE_VALUE_H
+
+#include "base/base.h"
+
+#define MAP_ID_SIZE 16
+
+/* ---- record.c: the envelope every stored value lies in ---- */
+
+#define RECORD_HEADER_SIZE   16
+#define RECORD_CHECKSUM_SIZE 8
+
+enum record_flags {
+    RECORD_NOT_COMPRESSED = 1 << 0, /* a compressor was asked for, but the value did not shrink */
+    RECORD_KNOWN_FLAGS = RECORD_NOT_COMPRESSED
+};
+
+enum record_checksum {
+    CHECKSUM_NONE = 0,
+    CHECKSUM_XXH3 = 1
+};
+
+struct record_header {
+    uint16_t flags;
+    uint8_t serializer; /* codec ids; 0 = none */
+    uint8_t compressor;
+    uint8_t cipher;
+    uint8_t checksum;
+    uint16_t key_epoch;  /* 0 = no cipher */
+    uint16_t dictionary; /* 0 = none */
+    uint32_t plain_size; /* bytes of the value */
+};
+
+/* What a record is bound to besides its map and header: it is refused anywhere else. */
+struct binding {
+    pdict_slice key;
+    uint64_t version;
+    int64_t expires_ms;
+};
+
+void pdict__record_header_write(const struct record_header *header, uint8_t *out);
+/* PDICT_FORMAT: shorter than a header, wrong magic, unknown flags, contradicting fields;
+ * PDICT_NEWER_FORMAT: a later envelope version. */
+int pdict__record_header_read(pdict_slice record, struct record_header *header);
+/* The bytes that tag or checksum bind: "pdict/record/1", map id, header, expiry, version, key. */
+int pdict__record_bound(const uint8_t *map_id, const uint8_t *header_bytes,
+                        const struct binding *binding, struct buf *out);
+/* XXH3-64 of the payload, seeded with the XXH3-64 of the bound bytes. */
+uint64_t pdict__record_checksum(pdict_slice bound, pdict_slice payload);
+
+/* ---- codecs.c: the pipeline as people write it: "raw,zstd:3,xchacha20" ---- */
+
+struct codec_choice {
+    const pdict_codec *codec; /* NULL: this stage is left out */
+    struct option_set options;
+};
+
+struct codecs {
+    struct codec_choice serializer; /* codec never NULL once parsed */
+    struct codec_choice compressor;
+    struct codec_choice cipher;
+};
+
+/* Parse; stages in order, each optional and told apart by name. "" and "none" mean raw.
+ * PDICT_UNKNOWN_CODEC, PDICT_UNKNOWN_OPTION (with the near match), PDICT_INVAL (order, twice). */
+int pdict__codecs_parse(const char *text, const pdict_allocator *allocator, struct codecs *out);
+void pdict__codecs_free(struct codecs *codecs);
+/* The shortest text that parses to the same: options are written only where they were set. */
+int pdict__codecs_format(const struct codecs *codecs, struct buf *out);
+/* Does `wanted` contradict `actual`? Same codecs, and every option set in wanted is equal. */
+bool pdict__codecs_agree(const struct codecs *wanted, const struct codecs *actual);
+
+/* ---- keyring.c: passphrases and keys open slots, slots hold the master key, it wraps data keys */
+
+struct keyring;
+
+struct secret {
+    pdict_slice bytes; /* data NULL: none was given */
+    bool is_passphrase;
+};
+
+#define KEYRING_MAX_SLOTS 16
+#define KEYRING_MAC_SIZE  32
+
+/* A new keyring with a random master key, one slot for `secret` and data-key epoch 1. */
+int pdict__keyring_create(const pdict_codec *cipher, const uint8_t *map_id,
+                          const struct secret *secret, const pdict_kdf *kdf,
+                          const pdict_allocator *allocator, struct keyring **out);
+/* The text to store, which holds no secret in the clear. */
+int pdict__keyring_encode(const struct keyring *ring, struct buf *out);
+/* Open a stored keyring. PDICT_NEED_KEY; PDICT_WRONG_KEY: intact, but no slot fits;
+ * PDICT_DAMAGED: a slot or the ring does not match its own check; PDICT_TOO_BIG: a slot asks for
+ * more work or memory than is allowed; PDICT_NEWER_FORMAT. */
+int pdict__keyring_open(const pdict_codec *cipher, const uint8_t *map_id, pdict_slice text,
+                        const struct secret *secret, const pdict_allocator *allocator,
+                        struct keyring **out);
+void pdict__keyring_free(struct keyring *ring); /* wipes; NULL is fine */
+/* Keyed hash of descriptor bytes, so that they cannot be changed without the key. */
+int pdict__keyring_mac(const struct keyring *ring, pdict_slice data, uint8_t *out);
+uint16_t pdict__keyring_active_epoch(const struct keyring *ring);
+/* NULL: this ring has no such epoch. Lives as long as the ring. */
+const void *pdict__keyring_data_key(const struct keyring *ring, uint16_t epoch);
+const pdict_cipher *pdict__keyring_cipher(const struct keyring *ring);
+
+/* ---- descriptor.c: what a map says about itself, as a text of name=value lines ---- */
+
+struct descriptor {
+    uint8_t map_id[MAP_ID_SIZE];
+    int64_t created_ms;
+    uint64_t max_value;
+    bool has_checksum;
+    const pdict_codec *serializer;
+    const pdict_codec *cipher; /* NULL: not encrypted */
+};
+
+/* `ring` is NULL exactly when there is no cipher: then the last line is an XXH3 check, else a MAC. */
+int pdict__descriptor_encode(const struct descriptor *descriptor, const struct keyring *ring,
+                             struct buf *out);
+/* Read without believing: enough to know which cipher and id to open the keyring with.
+ * PDICT_DAMAGED: malformed; PDICT_NEWER_FORMAT: a line or version this build does not know;
+ * PDICT_UNKNOWN_CODEC. */
+int pdict__descriptor_decode(pdict_slice text, struct descriptor *out);
+/* Believe: PDICT_DAMAGED when check or MAC do not match. */
+int pdict__descriptor_verify(pdict_slice text, const struct keyring *ring);
+
+/* ---- pipeline.c: values to records and back ---- */
+
+struct pipeline_config {
+    const struct descriptor *descriptor; /* borrowed */
+    const struct codecs *codecs;      /* borrowed; the compressor and its options for new writes */
+    struct keyring *ring;             /* taken over on success; NULL without cipher */
+    const pdict_allocator *allocator; /* outlives the pipeline */
+};
+
+struct pipeline;
+struct workbench; /* scratch memory and codec contexts; one thread at a time */
+
+int pdict__pipeline_open(const struct pipeline_config *config, struct pipeline **out);
+void pdict__pipeline_close(struct pipeline *pipeline); /* NULL is fine; all benches given back */
+/* Give back the scratch memory of idle benches. */
+void pdict__pipeline_trim(struct pipeline *pipeline);
+
+/* Take a warm bench, or make one; NULL when there is no memory. */
+struct workbench *pdict__bench_take(struct pipeline *pipeline);
+/* Wipes plaintext of encrypted maps; a bench that grew over 1 MiB gives the excess back. */
+void pdict__bench_give(struct pipeline *pipeline, struct workbench *bench);
+
+/* Make the record of a value. `record` is borrowed from the bench until its next use.
+ * PDICT_TOO_BIG: over max_value; PDICT_INVAL: the serializer refuses it. */
+int pdict__encode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
+                  pdict_slice value, pdict_slice *record);
+
+/* Where a decoded value goes: `reserve` is called once, with a size that was checked against
+ * max_value, and for compressed values only after tag or checksum were found right. */
+struct sink {
+    void *(*reserve)(void *ctx, size_t size); /* NULL: no memory, text set */
+    void *ctx;
+};
+
+/* Get the value out of a record. With a sink the value is written there; without, `value` is
+ * borrowed: from the record itself if no codec had to change bytes, else from the bench.
+ * Statuses as pdict_get(). On failure nothing partial stays readable in sink or bench. */
+int pdict__decode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
+                  pdict_slice record, const struct sink *sink, pdict_slice *value);
+
+#endif

@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: MIT */
+/* pdict: a dictionary that looks and acts like an in-memory map but persists. All a user needs. */
+#ifndef PDICT_PDICT_H
+#define PDICT_PDICT_H
+
+#include <pdict/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Words used below. Borrowed: valid during the call (for inputs), or until the moment named.
+ * Pinned: valid until its release function is called, whatever happens meanwhile, the close of the
+ * map included. Owned: yours, freed by the function named.
+ *
+ * Threads. A `pdict` and a `pdict_store` may be used by any number of threads at once. A
+ * `pdict_iter` is used by one thread at a time. Processes: any number on one machine may open one
+ * store of a backend that says so (`pdict info`).
+ *
+ * Time is Unix time in milliseconds. Sizes are bytes. Structs that begin with `struct_size` are
+ * made with their _INIT macro (or zeroed, and struct_size set); members are only ever appended.
+ *
+ * Any call may return PDICT_NOMEM, and PDICT_IO or PDICT_DAMAGED when the engine meets a failing
+ * disk or a damaged file; this is not repeated at each.
+ */
+
+/** An open map. */
+typedef struct pdict pdict;
+
+/** An open store: the file, without any of its maps. */
+typedef struct pdict_store pdict_store;
+
+/* ---- 1. Opening --------------------------------------------------------------------------- */
+
+/** One option in code, the same as `name=value` in the URI. */
+typedef struct pdict_setting {
+    const char *name;
+    const char *value;
+} pdict_setting;
+
+/** Returns the time in Unix milliseconds; any thread, never decreasing by more than the caller can bear. */
+typedef int64_t (*pdict_clock_fn)(void *ctx);
+
+/** What cannot or should not be typed into a URI. Everything may stay zero. */
+typedef struct pdict_options {
+    size_t struct_size;
+
+    /** Further options, count in n_settings. One that stands in the URI too must be equal there. */
+    const pdict_setting *settings;
+    size_t n_settings;
+
+    /** The secret of an encrypted map: at most one of the two. Borrowed; copies are wiped. */
+    pdict_slice passphrase; /**< 1 byte or more; goes through a memory-hard derivation */
+    pdict_slice key;        /**< 32 bytes or more of randomness, such as the bytes of a key file */
+
+    pdict_logger logger; /**< fn NULL: silent */
+
+    /** Store-wide, the same for all handles of a store; zero: malloc and the system's clock. */
+    pdict_allocator allocator;
+    pdict_clock_fn clock;
+    void *clock_ctx;
+} pdict_options;
+
+#define PDICT_OPTIONS_INIT                                                                         \
+    {                                                                                              \
+        .struct_size = sizeof(pdict_options)                                                       \
+    }
+
+/**
+ * Open a map, making store and map when they are absent and the mode allows it.
+ *
+ * The URI is `BACKEND:PATH?NAME=VALUE&...`, with %XX escapes; or just a path, whose backend is
+ * recognised by the file's content (a new file becomes SQLite). A map that exists brings its own
+ * codecs and settings; options that contradict them are refused, never silently applied.
+ *
+ * | option       | value                          | meaning                                       |
+ * |--------------|--------------------------------|-----------------------------------------------|
+ * | `map`        | 1-200 bytes, default `main`    | which map of the store                        |
+ * | `mode`       | `ro`, `rw`, `rwc` (default)    | read-only; existing only; create              |
+ * | `codecs`     | `raw,zstd:3,xchacha20`         | serializer, compressor, cipher, told by name;  |
+ * |              |                                | each may be left out; `none` = `raw`          |
+ * | `durability` | `full` (default), `ordered`,   | what a returned put survives; see              |
+ * |              | `unsafe`                       | docs/durability in the manual                 |
+ * | `timeout`    | duration, default `10s`        | longest wait for another writer               |
+ * | `max_value`  | size, default `64MiB`          | largest value, fixed at creation              |
+ * | `checksum`   | `on` (default), `off`          | fixed at creation; sealed records need none   |
+ * | `kdf`        | `interactive`, `moderate`      | cost of a passphrase at creation: 64 MiB x 2, |
+ * |              | (default), `sensitive`, `test` | 256 MiB x 3, 1 GiB x 4; `test` protects nothing |
+ *
+ * Backends add options of their own; codecs take theirs after a colon. pdict_info_next() lists all.
+ *
+ * @param uri      Borrowed.
+ * @param options  Borrowed; NULL: all defaults.
+ * @param[out] out Owned; close with pdict_close(). NULL on failure.
+ * @return PDICT_OK;
+ *         PDICT_INVAL: the URI or a value in it is malformed; PDICT_UNKNOWN_OPTION (the text names
+ *         the near match); PDICT_UNKNOWN_BACKEND; PDICT_UNKNOWN_CODEC; PDICT_CONTRADICTION: with
+ *         what the map says, with another open handle, or within the options;
+ *         PDICT_NO_STORE, PDICT_NO_MAP: absent, and the mode does not create; PDICT_NO_DIRECTORY;
+ *         PDICT_NOT_A_STORE: a directory, another file, somebody else's database; nothing was
+ *         changed; PDICT_NEWER_FORMAT; PDICT_DAMAGED;
+ *         PDICT_WRONG_KEY, PDICT_NEED_KEY, PDICT_NOT_ENCRYPTED: before anything is written;
+ *         PDICT_READ_ONLY, PDICT_PERMISSION, PDICT_FULL, PDICT_BUSY, PDICT_UNSUPPORTED.
+ *
+ * Threads: any. Two opens of one file, by whatever path, share one engine.
+ * Cost: opening a store is a few file operations; a passphrase costs its derivation.
+ * Since 0.1.
+ */
+PDICT_API int pdict_open(const char *uri, const pdict_options *options, pdict **out);
+
+/**
+ * Close a map. Views stay valid. The last handle of a store closes the engine.
+ *
+ * @param d  NULL is fine. No other thread is inside a call with it; its iterators are closed.
+ *
+ * Since 0.1.
+ */
+PDICT_API void pdict_close(pdict *d);
+
+/* ---- 2. One key --------------------------------------------------------------------------- */
+
+/** A value as it was at one instant. */
+typedef struct pdict_view {
+    const void *data; /**< never NULL on success, even when size is 0 */
+    size_t size;
+    uint64_t version;   /**< opaque; changes with every put; only equality means anything */
+    int64_t created_ms; /**< when the key was inserted; a replacing put keeps it */
+    int64_t expires_ms; /**< 0 = never */
+    void *pin;          /**< private */
+} pdict_view;
+
+/**
+ * Read a value.
+ *
+ * @param d         Map.
+ * @param key       Borrowed.
+ * @param[out] out  Pinned; release with pdict_view_release(). Zeroed on failure.
+ * @return PDICT_OK; PDICT_NOTFOUND: absent or expired; PDICT_CHECKSUM, PDICT_FORMAT: the record is
+ *         damaged; PDICT_AUTH: sealed by another key, or changed since; PDICT_DOWNGRADE: a plain
+ *         record in an encrypted map; PDICT_UNKNOWN_CODEC: written with one this build lacks;
+ *         PDICT_TOO_BIG: it claims to be larger than max_value; PDICT_BUSY.
+ *
+ * Ownership: the bytes stay unchanged until release, whatever is written meanwhile.
+ * Threads:   any; a view may be released on another thread than the one that read it.
+ * Cost:      one lookup, one allocation, one decode.
+ * Since 0.1.
+ */
+PDICT_API int pdict_get(pdict *d, pdict_slice key, pdict_view *out);
+
+/** Release a view; the struct is zeroed, so that a second release does nothing. NULL is fine. */
+PDICT_API void pdict_view_release(pdict_view *view);
+
+/**
+ * Sees a value during pdict_get_with(). The view is borrowed and not released. The function must
+ * not call into the library with the same store. Its result becomes that of pdict_get_with();
+ * return PDICT_OK, a status by pdict_fail(), or a positive number of your own.
+ */
+typedef int (*pdict_reader_fn)(void *ctx, const pdict_view *view);
+
+/**
+ * Read a value without copying it, where no codec has to change the bytes.
+ *
+ * @param d       Map.
+ * @param key     Borrowed.
+ * @param reader  Called once, on this thread, if and only if the key is present.
+ * @param ctx     Passed to reader.
+ * @return What reader returned, or as pdict_get().
+ *
+ * Cost: one lookup; no allocation once warm; nothing is copied when the map has neither compressor
+ * nor cipher. A long-running reader holds a snapshot open for as long.
+ * Since 0.1.
+ */
+PDICT_API int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader, void *ctx);
+
+enum pdict_put_flags {
+    PDICT_PUT_IF_ABSENT = 1 << 0,  /**< else PDICT_EXISTS */
+    PDICT_PUT_IF_PRESENT = 1 << 1, /**< else PDICT_NOTFOUND */
+    PDICT_PUT_IF_VERSION = 1 << 2  /**< else PDICT_CONFLICT, or PDICT_NOTFOUND when absent */
+};
+
+/** How to put; zero means: no expiry, no condition, the handle's durability. */
+typedef struct pdict_put_options {
+    size_t struct_size;
+    unsigned flags;        /**< enum pdict_put_flags, at most one */
+    unsigned durability;   /**< enum pdict_commit_durability */
+    uint64_t if_version;   /**< with PDICT_PUT_IF_VERSION */
+    int64_t ttl_ms;        /**< > 0: expires so long from now; at most one of ttl_ms, expires_ms */
+    int64_t expires_ms;    /**< > 0: expires then; a time in the past deletes */
+    uint64_t *version_out; /**< pdict_put only; NULL, or receives the new version */
+} pdict_put_options;
+
+#define PDICT_PUT_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        .struct_size = sizeof(pdict_put_options)                                                   \
+    }
+
+/** What a commit survives, once the call has returned. All survive a crash of the process. */
+enum pdict_commit_durability {
+    PDICT_COMMIT_DEFAULT = 0, /**< as the handle was opened */
+    PDICT_COMMIT_FULL = 1,    /**< power loss too */
+    PDICT_COMMIT_ORDERED = 2, /**< power loss may undo the newest commits, in order, none halfway */
+    PDICT_COMMIT_UNSAFE = 3   /**< power loss may damage the store */
+};
+
+/**
+ * Write a value, replacing the one that is there.
+ *
+ * @param d      Map.
+ * @param key    Borrowed; any bytes, any length up to 1 GiB, the empty key included.
+ * @param value  Borrowed.
+ * @param how    Borrowed; NULL: plain put.
+ * @return PDICT_OK: done; PDICT_EXISTS, PDICT_NOTFOUND, PDICT_CONFLICT: the condition did not hold,
+ *         nothing done; PDICT_INVAL: options malformed or the serializer refuses the bytes;
+ *         PDICT_TOO_BIG: over max_value; PDICT_READ_ONLY; PDICT_FULL: nothing done; PDICT_BUSY:
+ *         nothing done; PDICT_POISONED: nothing done; PDICT_UNKNOWN_OUTCOME: the commit failed
+ *         midway, the value is the old or the new one; PDICT_NO_MAP: dropped meanwhile.
+ *
+ * Threads: any; compression and encryption run in the caller's thread, outside every lock.
+ * Cost:    one commit, at durability full one sync of the disk.
+ * Since 0.1.
+ */
+PDICT_API int pdict_put(pdict *d, pdict_slice key, pdict_slice value, const pdict_put_options *how);
+
+/**
+ * Delete a key.
+ *
+ * @return PDICT_OK; PDICT_NOTFOUND: absent or expired; else as pdict_put().
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_del(pdict *d, pdict_slice key);
+
+/**
+ * Is there a value that has not expired? The record is not decoded.
+ *
+ * @param[out] out  The answer; false on failure.
+ * @return PDICT_OK; PDICT_BUSY; PDICT_NO_MAP.
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_contains(pdict *d, pdict_slice key, bool *out);
+
+/** Facts about an entry. */
+typedef struct pdict_meta {
+    size_t struct_size;
+    uint64_t version;
+    int64_t created_ms;
+    int64_t expires_ms;   /**< 0 = never */
+    uint64_t value_size;  /**< bytes of the value */
+    uint64_t stored_size; /**< bytes of its record: header, compressed and sealed payload, tag */
+} pdict_meta;
+
+#define PDICT_META_INIT                                                                            \
+    {                                                                                              \
+        .struct_size = sizeof(pdict_meta)                                                          \
+    }
+
+/**
+ * Read the facts about an entry without decoding it.
+ *
+ * @param[in,out] out  struct_size set by the caller.
+ * @return PDICT_OK; PDICT_NOTFOUND; PDICT_FORMAT: the record's header is malformed.
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_meta_get(pdict *d, pdict_slice key, pdict_meta *out);
+
+/**
+ * Count the entries that have not expired: exact, and without walking them.
+ *
+ * @return PDICT_OK; PDICT_BUSY; PDICT_NO_MAP.
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_count(pdict *d, uint64_t *out);
+
+/**
+ * Delete every entry of the map; its settings, codecs and key slots stay.
+ *
+ * @param confirm  PDICT_CLEAR_EVERYTHING, else PDICT_INVAL and nothing is done: this is the one
+ *                 call that destroys much, so it has to be asked for by name.
+ * @return As pdict_put().
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_clear(pdict *d, unsigned confirm);
+
+#define PDICT_CLEAR_EVERYTHING 0xC1EA6u
+
+/** Forget what is kept in RAM for this map; the store is not touched. Always PDICT_OK. Since 0.1. */
+PDICT_API int pdict_clear_cache(pdict *d);
+
+/* ---- 3. Many keys ------------------------------------------------------------------------- */
+
+/** One entry to put. */
+typedef struct pdict_pair {
+    pdict_slice key;
+    pdict_slice value;
+} pdict_pair;
+
+/**
+ * Read many keys, all from one snapshot.
+ *
+ * @param keys          Borrowed; duplicates are fine.
+ * @param[out] views    `count` of them; each as from pdict_get(), zeroed where its status is not OK.
+ * @param[out] statuses `count` of them, each as pdict_get() returns.
+ * @return PDICT_OK: every status is OK or NOTFOUND; else the first other status, or a failure of
+ *         the whole call, in which case all views are zeroed. Views that are not zero are pinned
+ *         in either case.
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_get_many(pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
+                             int *statuses);
+
+/**
+ * Put many entries in one commit: all of them or, on failure, none. They come into the insertion
+ * order as they stand in the array; of equal keys the last wins.
+ *
+ * @param pairs         Borrowed.
+ * @param how           For each of them; NULL: plain. version_out must be NULL.
+ * @param[out] statuses NULL, or `count` of them: PDICT_OK, or why the condition did not hold for
+ *                      that entry, which does not stop the others.
+ * @return PDICT_OK: committed; else as pdict_put(), nothing done unless PDICT_UNKNOWN_OUTCOME.
+ *
+ * Cost: one commit. Large arrays are much faster than single puts: keys are inserted in order.
+ * Since 0.1.
+ */
+PDICT_API int pdict_put_many(pdict *d, const pdict_pair *pairs, size_t count,
+                             const pdict_put_options *how, int *statuses);
+
+/**
+ * Delete many keys in one commit.
+ *
+ * @param[out] statuses NULL, or `count` of them: PDICT_OK or PDICT_NOTFOUND.
+ * @return PDICT_OK: committed, also when some keys were absent; else as pdict_put_many().
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_del_many(pdict *d, const pdict_slice *keys, size_t count, int *statuses);
+
+/* ---- 4. Iteration ------------------------------------------------------------------------- */
+
+enum pdict_range_flags {
+    PDICT_BY_KEY = 1 << 0,   /**< byte order of keys; default is insertion order */
+    PDICT_REVERSE = 1 << 1,  /**< from the other end */
+    PDICT_SNAPSHOT = 1 << 2, /**< the map as it was at pdict_iter_open() */
+    PDICT_KEYS_ONLY = 1 << 3 /**< values are not read: entry.value stays empty */
+};
+
+/** What to walk. A prefix or a bound implies PDICT_BY_KEY. */
+typedef struct pdict_range {
+    size_t struct_size;
+    unsigned flags;
+    pdict_slice prefix; /**< only keys that begin so */
+    pdict_slice from;   /**< first key; data NULL: from the start */
+    pdict_slice to;     /**< first key beyond; data NULL: to the end */
+} pdict_range;
+
+#define PDICT_RANGE_INIT                                                                           \
+    {                                                                                              \
+        .struct_size = sizeof(pdict_range)                                                         \
+    }
+
+/** One step of an iteration: everything is borrowed until the next step or the close. */
+typedef struct pdict_entry {
+    pdict_slice key;
+    pdict_slice value;
+    uint64_t version;
+    int64_t created_ms;
+    int64_t expires_ms;
+    uint64_t stored_size;
+} pdict_entry;
+
+typedef struct pdict_iter pdict_iter;
+
+/**
+ * Begin to walk a map.
+ *
+ * Without PDICT_SNAPSHOT the walk is weakly consistent: every key that is present throughout comes
+ * exactly once, in order; one that is put or deleted meanwhile may or may not come; no lock and no
+ * snapshot is held between steps, so any call, deleting included, is safe during the walk, and so
+ * is a walk that takes days. With it, a snapshot of the engine is held until the close.
+ *
+ * @param range     Borrowed; NULL: everything in insertion order.
+ * @param[out] out  Owned; close with pdict_iter_close(). NULL on failure.
+ * @return PDICT_OK; PDICT_INVAL; PDICT_BUSY; PDICT_NO_MAP.
+ *
+ * Cost: bounded memory, whatever the size of the map: up to 256 rows or about 1 MiB are read ahead.
+ * Since 0.1.
+ */
+PDICT_API int pdict_iter_open(pdict *d, const pdict_range *range, pdict_iter **out);
+
+/**
+ * Step to the next entry that has not expired.
+ *
+ * @param[out] out  Borrowed until the next step or the close.
+ * @return PDICT_OK; PDICT_END; a status as from pdict_get() when the record of `out->key` is
+ *         damaged: out->value is empty then, and the next step goes on behind it.
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_iter_next(pdict_iter *iter, pdict_entry *out);
+
+/** End a walk. NULL is fine. Close iterators before their map. */
+PDICT_API void pdict_iter_close(pdict_iter *iter);
+
+/* ---- 5. Maps of a store ------------------------------------------------------------------- */
+
+/**
+ * Open a store without opening a map: for listing, dropping and renaming. Needs no key.
+ *
+ * @param uri  As for pdict_open(), without options that concern a map.
+ * @return As pdict_open().
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_store_open(const char *uri, const pdict_options *options, pdict_store **out);
+PDICT_API void pdict_store_close(pdict_store *store);
+
+/** One map of a store. Borrowed during the callback. */
+typedef struct pdict_map_info {
+    const char *name;
+    const char *codecs; /**< as in a URI: "raw,zstd:3,xchacha20" */
+    uint64_t count;     /**< entries that have not expired */
+    bool is_encrypted;
+} pdict_map_info;
+
+/** Return 0 to go on; anything else stops the listing and is returned by it. */
+typedef int (*pdict_map_fn)(void *ctx, const pdict_map_info *map);
+
+/** Call `fn` for each map, in the order of their creation, from one snapshot. Since 0.1. */
+PDICT_API int pdict_store_maps(pdict_store *store, pdict_map_fn fn, void *ctx);
+
+/**
+ * Delete a map with everything in it. Handles of it, in any process, get PDICT_NO_MAP from then on.
+ *
+ * @return PDICT_OK; PDICT_NO_MAP; PDICT_BUSY: this process has the map open; else as pdict_put().
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_store_drop(pdict_store *store, const char *name);
+
+/**
+ * Give a map another name. Open handles go on working.
+ *
+ * @return PDICT_OK; PDICT_NO_MAP; PDICT_EXISTS: the new name is taken; PDICT_INVAL: it is not a
+ *         name; else as pdict_put().
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_store_rename(pdict_store *store, const char *name, const char *new_name);
+
+/* ---- 6. Facts ----------------------------------------------------------------------------- */
+
+/** Facts about a map and its store. Strings belong to the handle and live as long as it. */
+typedef struct pdict_stats {
+    size_t struct_size;
+    const char *backend;
+    const char *path;
+    const char *map;
+    const char *codecs;
+    uint64_t count;
+    uint64_t file_bytes;     /**< the whole store, all its files */
+    uint64_t log_bytes;      /**< of these, the engine's log */
+    uint32_t format_version; /**< of the backend's files */
+    uint64_t max_value;
+    bool is_encrypted;
+    bool is_read_only;
+    /** Only with PDICT_STATS_SIZES, else 0: */
+    uint64_t logical_bytes; /**< keys and values as the user gave them */
+    uint64_t stored_bytes;  /**< keys and records as they are kept */
+    uint64_t damaged;       /**< records whose header is malformed, left out of logical_bytes */
+} pdict_stats;
+
+#define PDICT_STATS_INIT                                                                           \
+    {                                                                                              \
+        .struct_size = sizeof(pdict_stats)                                                         \
+    }
+
+#define PDICT_STATS_SIZES 1u /**< walk the map to add up sizes */
+
+/**
+ * Read facts about a map.
+ *
+ * @param flags        0 or PDICT_STATS_SIZES.
+ * @param[in,out] out  struct_size set by the caller.
+ * @return PDICT_OK; PDICT_INVAL; as pdict_count().
+ *
+ * Cost: as a count; with PDICT_STATS_SIZES one walk over the map.
+ * Since 0.1.
+ */
+PDICT_API int pdict_stats_get(pdict *d, unsigned flags, pdict_stats *out);
+
+/**
+ * Make every put that has returned survive power loss, whatever durability it had.
+ *
+ * @return PDICT_OK; PDICT_IO, PDICT_POISONED.
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_sync(pdict *d);
+
+enum pdict_info_kind {
+    PDICT_INFO_CORE = 0, /**< one entry: the options of pdict_open() itself */
+    PDICT_INFO_BACKEND = 1,
+    PDICT_INFO_SERIALIZER = 2,
+    PDICT_INFO_COMPRESSOR = 3,
+    PDICT_INFO_CIPHER = 4
+};
+
+/** One backend or codec of this build. Everything is static. */
+typedef struct pdict_info {
+    size_t struct_size;
+    int kind;    /**< enum pdict_info_kind */
+    unsigned id; /**< codecs: as written into records */
+    const char *name;
+    const char *summary;
+    const char *library;              /**< "SQLite 3.40.1"; "" when it needs none */
+    const pdict_option_spec *options; /**< ends with a NULL name; never NULL */
+} pdict_info;
+
+#define PDICT_INFO_INIT                                                                            \
+    {                                                                                              \
+        .struct_size = sizeof(pdict_info)                                                          \
+    }
+
+/**
+ * Walk what this build can do.
+ *
+ * @param[in,out] cursor  Begin with 0.
+ * @param[in,out] out     struct_size set by the caller.
+ * @return PDICT_OK; PDICT_END.
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_info_next(size_t *cursor, pdict_info *out);
+
+/** The library's version, "0.1.0"; PDICT_VERSION_STRING is the header's. Static. Since 0.1. */
+PDICT_API const char *pdict_version(void);
+
+/* ---- 7. Conveniences ---------------------------------------------------------------------- */
+
+/** A slice over a C string, without its terminator. Borrowed from it. */
+static inline pdict_slice pdict_str(const char *text)
+{
+    pdict_slice slice = { text, 0 };
+
+    if (text) {
+        while (text[slice.size])
+            slice.size++;
+    }
+    return slice;
+}
+
+/** A slice over `size` bytes. Borrowed from them. */
+static inline pdict_slice pdict_bytes(const void *data, size_t size)
+{
+    pdict_slice slice = { data, size };
+
+    return slice;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

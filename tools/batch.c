@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Records on their way into a map: collected, then put in one commit. */
+#include "batch.h"
+
+#include <stdlib.h>
+
+/* The bytes may have moved while they grew, so addresses are taken only when all are there. */
+static void set_addresses(struct batch *batch)
+{
+    const unsigned char *at = batch->bytes.data;
+
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->pairs[i].key.data = at;
+        at += batch->pairs[i].key.size;
+        batch->pairs[i].value.data = at;
+        at += batch->pairs[i].value.size;
+    }
+}
+
+/* Ordered, not full: one sync at the end of the load makes all of it durable. */
+int batch_put(struct batch *batch)
+{
+    pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
+    int status;
+
+    if (batch->count == 0)
+        return PDICT_OK;
+    how.flags = batch->flags;
+    how.durability = PDICT_COMMIT_ORDERED;
+    how.expires_ms = batch->expires_ms;
+    how.ttl_ms = batch->expires_ms ? 0 : batch->ttl_ms;
+    set_addresses(batch);
+    status = pdict_put_many(batch->d, batch->pairs, batch->count, &how, batch->statuses);
+    if (status != PDICT_OK)
+        return status;
+    for (size_t i = 0; i < batch->count; i++)
+        batch->skipped += batch->statuses[i] == PDICT_EXISTS;
+    batch->stored += batch->count;
+    batch->count = 0;
+    batch->bytes.size = 0;
+    return PDICT_OK;
+}
+
+static void grow(struct batch *batch)
+{
+    batch->capacity = batch->capacity ? batch->capacity * 2 : 1024;
+    batch->pairs = tool_alloc(batch->pairs, batch->capacity * sizeof *batch->pairs);
+    batch->statuses = tool_alloc(batch->statuses, batch->capacity * sizeof *batch->statuses);
+}
+
+int batch_add(struct batch *batch, pdict_slice key, pdict_slice value, int64_t expires_ms)
+{
+    bool is_full = batch->count == batch->max_records ||
+                   batch->bytes.size + key.size + value.size > BATCH_BYTES;
+    int status;
+
+    if (batch->count > 0 && (is_full || expires_ms != batch->expires_ms)) {
+        if ((status = batch_put(batch)) != PDICT_OK)
+            return status;
+    }
+    if (batch->count == batch->capacity)
+        grow(batch);
+    tool_buf_add(&batch->bytes, key.data, key.size);
+    tool_buf_add(&batch->bytes, value.data, value.size);
+    batch->pairs[batch->count].key.size = key.size;
+    batch->pairs[batch->count++].value.size = value.size;
+    batch->expires_ms = expires_ms;
+    return PDICT_OK;
+}
+
+void batch_free(struct batch *batch)
+{
+    free(batch->bytes.data);
+    free(batch->pairs);
+    free(batch->statuses);
+}

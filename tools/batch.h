@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Records on their way into a map: collected, then put in one commit. */
+#ifndef PDICT_BATCH_H
+#define PDICT_BATCH_H
+
+#include "tool.h"
+
+/** Records of equal expiry that go into one commit. */
+struct batch {
+    pdict *d;       /**< borrowed */
+    unsigned flags; /**< of pdict_put_options */
+    int64_t ttl_ms; /**< 0: none; a record's own expiry comes first */
+    uint64_t max_records;
+    struct tool_buf bytes; /**< keys and values, one behind the other */
+    pdict_pair *pairs;     /**< their sizes; the data is set when the batch is full */
+    size_t count;
+    size_t capacity;
+    int *statuses;
+    int64_t expires_ms; /**< of all records in it */
+    uint64_t stored;    /**< records put so far */
+    uint64_t skipped;   /**< present already, with PDICT_PUT_IF_ABSENT */
+};
+
+/** Bytes of keys and values after which a batch is put. */
+#define BATCH_BYTES ((size_t)64 << 20)
+
+int batch_add(struct batch *batch, pdict_slice key, pdict_slice value, int64_t expires_ms);
+int batch_put(struct batch *batch);
+void batch_free(struct batch *batch);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* The pdict command: one table of verbs, from which dispatch and help both come. */
+#include "tool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What every verb takes, and what every verb that opens a map takes. */
+#define OPTIONS_ALL   (OPT(JSON) | OPT(HELP))
+#define OPTIONS_STORE (OPTIONS_ALL | OPT(OPTION) | OPT(TIMEOUT) | OPT(VERBOSE))
+#define OPTIONS_SECRET                                                                             \
+    (OPT(KEY_FILE) | OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_FD) | OPT(PASSPHRASE_COMMAND) |         \
+     OPT(STRICT))
+#define OPTIONS_MAP   (OPTIONS_STORE | OPTIONS_SECRET | OPT(MAP) | OPT(CODECS))
+#define OPTIONS_RANGE (OPT(PREFIX) | OPT(FROM) | OPT(TO))
+
+const struct verb tool_verbs[] = {
+    { "init", "STORE", "make a map, and the store when it is new", 1, 1,
+      OPTIONS_MAP | OPT(IF_MISSING) | OPT(QUIET), tool_init,
+      "A map that is there already is a usage error (exit 2) unless --if-missing is given;\n"
+      "options that contradict what it is made of are refused in either case.\n" },
+    { "get", "STORE KEY | STORE --keys-from FILE", "print the value of a key", 1, 2,
+      OPTIONS_MAP | OPT(OUTPUT) | OPT(RAW) | OPT(KEYS_FROM) | OPT(NULL) | OPT(MEASURE) |
+          OPT(BASE64),
+      tool_get,
+      "The bytes come as they are into a pipe or a file, and escaped (\\xNN) on a terminal.\n"
+      "An absent key prints nothing and exits 1. --json prints {\"k\":..,\"v\":..}.\n"
+      "--keys-from prints each value that is there, followed by a newline (or NUL, with -0);\n"
+      "with --measure it reads them, discards them, and reports the rate.\n" },
+    { "set", "STORE KEY VALUE|-", "write a value, replacing the one that is there", 3, 3,
+      OPTIONS_MAP | OPT(TTL) | OPT(NX) | OPT(XX) | OPT(BASE64), tool_set,
+      "VALUE - reads standard input to its end before anything is written.\n"
+      "Write -- before a key or value that begins with a dash.\n" },
+    { "del", "STORE KEY... | STORE --prefix TEXT", "delete keys", 1, -1,
+      OPTIONS_MAP | OPT(PREFIX) | OPT(FORCE) | OPT(BASE64) | OPT(QUIET), tool_del,
+      "When a key was absent the others are deleted all the same, and the exit code is 1.\n"
+      "--prefix asks on a terminal, and needs --force elsewhere.\n" },
+    { "ls", "STORE [PREFIX|GLOB]", "list keys", 1, 2,
+      OPTIONS_MAP | OPTIONS_RANGE | OPT(BY_KEY) | OPT(REVERSE) | OPT(LIMIT) | OPT(LONG) | OPT(NULL),
+      tool_ls,
+      "A pattern with *, ? or [ is a glob over the whole key; anything else is a prefix, and\n"
+      "--prefix takes those characters literally. Without either, keys come in the order in\n"
+      "which they were inserted. Values are not read.\n" },
+    { "count", "STORE [PREFIX|GLOB]", "count keys", 1, 2, OPTIONS_MAP | OPTIONS_RANGE, tool_count,
+      NULL },
+    { "stat", "STORE", "print facts about a map: codecs, counts, sizes", 1, 1, OPTIONS_MAP,
+      tool_stat, "Walks the map once to add up its sizes; values are not decoded.\n" },
+    { "load", "STORE [FILE|DIR|-]", "put the records of a file into a map", 1, 2,
+      OPTIONS_MAP | OPT(FORMAT) | OPT(KEY) | OPT(TTL) | OPT(SKIP_EXISTING) | OPT(KEEP_GOING) |
+          OPT(BATCH) | OPT(QUIET),
+      tool_load,
+      "The input is read twice: first it is checked to its end, then it is stored. A bad record\n"
+      "is reported with its line, and nothing is stored unless --keep-going is given.\n"
+      "\n"
+      "Formats:\n"
+      "  jsonl   {\"k\":..,\"v\":..} a line, as dump writes it; k64, v64 for bytes in base64\n"
+      "  deb822  paragraphs between blank lines; --key names the field that holds the key\n"
+      "  tsv     KEY, a tab, VALUE; \\t \\n \\r \\0 \\\\ stand for tab, newline, return, NUL,\n"
+      "          backslash\n"
+      "  dir     files below a directory; the key is the path within it; links are not "
+      "followed\n" },
+    { "dump", "STORE [PREFIX|GLOB]", "print every record, for load or for other programs", 1, 2,
+      OPTIONS_MAP | OPTIONS_RANGE | OPT(BY_KEY) | OPT(FORMAT) | OPT(KEEP_GOING) | OPT(PLAINTEXT) |
+          OPT(QUIET),
+      tool_dump,
+      "The dump is of one moment, whatever is written meanwhile, and it is plain text, whatever\n"
+      "the map is. A damaged record ends it with exit 13 and without its trailer, so that it\n"
+      "cannot pass for a whole one; --keep-going leaves such records out and exits 3.\n"
+      "deb822 prints the values alone, a blank line behind each.\n" },
+    { "maps", "STORE", "list, drop or rename the maps of a store", 1, 1,
+      OPTIONS_STORE | OPT(DROP) | OPT(RENAME) | OPT(TO) | OPT(FORCE), tool_maps,
+      "  pdict maps STORE --drop NAME --force\n"
+      "  pdict maps STORE --rename NAME --to NEW\n"
+      "No passphrase is needed for any of them.\n" },
+    { "info", "[NAME]", "list the backends and codecs of this build, with their options", 0, 1,
+      OPTIONS_ALL, tool_info, NULL },
+    { "version", "", "print the version", 0, 0, OPTIONS_ALL, tool_version, NULL },
+    { "help", "[VERB]", "explain pdict, or one verb", 0, 1, OPTIONS_ALL, tool_help_run, NULL },
+    { NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
+};
+
+static const struct verb *find_verb(const char *name)
+{
+    for (const struct verb *verb = tool_verbs; verb->name; verb++) {
+        if (strcmp(verb->name, name) == 0)
+            return verb;
+    }
+    return NULL;
+}
+
+static int unknown_verb(const char *name)
+{
+    const char *names[32];
+    const char *nearest;
+    size_t count = 0;
+    struct invocation in = { 0 };
+
+    for (const struct verb *verb = tool_verbs; verb->name; verb++)
+        names[count++] = verb->name;
+    nearest = tool_nearest(name, names, count);
+    if (nearest)
+        return tool_fail(&in, TOOL_USAGE, "there is no verb %s, did you mean %s?", name, nearest);
+    return tool_fail(&in, TOOL_USAGE, "there is no verb %s, `pdict help` lists them", name);
+}
+
+/* A full disk behind standard output is found here, when the last bytes leave the buffer. */
+static int close_output(const struct invocation *in, int code)
+{
+    bool was_bad = ferror(stdout) != 0;
+
+    errno = 0;
+    if (fflush(stdout) == 0 && !was_bad)
+        return code;
+    return tool_fail(in, TOOL_IO, "standard output cannot be written: %s",
+                     errno ? strerror(errno) : "an earlier write failed");
+}
+
+static int run(const struct verb *verb, int argc, char **argv)
+{
+    struct invocation in = { .verb = verb };
+    int code = tool_parse(&in, argc, argv);
+
+    if (code == TOOL_OK && tool_has(&in, OPT_HELP))
+        tool_help_verb(stdout, verb);
+    else if (code == TOOL_OK)
+        code = verb->run(&in);
+    code = close_output(&in, code);
+    free(in.settings);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+
+    signal(SIGPIPE, SIG_DFL);
+    if (!name) {
+        tool_help(stderr);
+        return TOOL_USAGE;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        name = "version";
+    if (!find_verb(name))
+        return unknown_verb(name);
+    return run(find_verb(name), argc - 1, argv + 1);
+}

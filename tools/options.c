@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* Every option of every verb, the parsing of a command line, and "did you mean". */
+#include "tool.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* clang-format off */
+const struct tool_option_spec tool_options[OPT_COUNT] = {
+    [OPT_MAP] = { "map", 'm', "NAME", "which map of the store (default: main)" },
+    [OPT_CODECS] = { "codecs", 'c', "LIST", "serializer, compressor, cipher: zstd:3,xchacha20" },
+    [OPT_OPTION] = { "option", 'O', "NAME=VALUE", "any other option of the store; repeatable" },
+    [OPT_TIMEOUT] = { "timeout", 0, "DURATION", "longest wait for another writer (default: 10s)" },
+    [OPT_KEY_FILE] = { "key-file", 0, "FILE", "32 bytes or more of randomness, used as the key" },
+    [OPT_PASSPHRASE_FILE] = { "passphrase-file", 0, "FILE", "read the passphrase from FILE" },
+    [OPT_PASSPHRASE_FD] = { "passphrase-fd", 0, "N", "read the passphrase from file descriptor N" },
+    [OPT_PASSPHRASE_COMMAND] = { "passphrase-command", 0, "CMD", "read the passphrase from CMD" },
+    [OPT_STRICT] = { "strict", 0, NULL, "refuse secret files that others can read" },
+    [OPT_TTL] = { "ttl", 0, "DURATION", "expire after so long: 500ms, 30s, 5m, 1h, 7d, 2w" },
+    [OPT_NX] = { "nx", 0, NULL, "only if the key is absent, else exit 1" },
+    [OPT_XX] = { "xx", 0, NULL, "only if the key is present, else exit 1" },
+    [OPT_BASE64] = { "base64", 0, NULL, "keys on the command line are in base64" },
+    [OPT_OUTPUT] = { "output", 'o', "FILE", "write the value to FILE instead of standard output" },
+    [OPT_RAW] = { "raw", 0, NULL, "write the bytes as they are, to a terminal too" },
+    [OPT_KEYS_FROM] = { "keys-from", 0, "FILE", "get each key of FILE, one a line (or -0)" },
+    [OPT_MEASURE] = { "measure", 0, NULL, "with --keys-from: print how fast, not the values" },
+    [OPT_PREFIX] = { "prefix", 0, "TEXT", "only keys that begin so" },
+    [OPT_FROM] = { "from", 0, "KEY", "start at KEY, in key order" },
+    [OPT_TO] = { "to", 0, "KEY", "stop before KEY, in key order; with --rename: the new name" },
+    [OPT_BY_KEY] = { "by-key", 'k', NULL, "in key order instead of insertion order" },
+    [OPT_REVERSE] = { "reverse", 'r', NULL, "from the other end" },
+    [OPT_LIMIT] = { "limit", 'n', "N", "at most N" },
+    [OPT_LONG] = { "long", 'l', NULL, "size, stored size, creation and expiry beside each key" },
+    [OPT_NULL] = { "null", '0', NULL, "keys end with a NUL byte instead of a newline" },
+    [OPT_FORMAT] = { "format", 'f', "NAME", "jsonl (default), deb822, tsv; load also takes dir" },
+    [OPT_KEY] = { "key", 0, "FIELD", "deb822: the field that holds the key" },
+    [OPT_SKIP_EXISTING] = { "skip-existing", 0, NULL, "leave keys that are present as they are" },
+    [OPT_KEEP_GOING] = { "keep-going", 0, NULL, "leave bad records out, do the others, exit 3" },
+    [OPT_BATCH] = { "batch", 0, "N", "records a commit (default: 100000, or 64 MiB)" },
+    [OPT_PLAINTEXT] = { "plaintext", 0, NULL, "yes, show an encrypted map on this terminal" },
+    [OPT_IF_MISSING] = { "if-missing", 0, NULL, "a map that is there already is fine" },
+    [OPT_DROP] = { "drop", 0, "NAME", "delete this map with everything in it; needs --force" },
+    [OPT_RENAME] = { "rename", 0, "NAME", "give this map the name that --to says" },
+    [OPT_FORCE] = { "force", 0, NULL, "yes, delete" },
+    [OPT_JSON] = { "json", 'j', NULL, "report, and fail, in JSON" },
+    [OPT_QUIET] = { "quiet", 'q', NULL, "no progress and no summary" },
+    [OPT_VERBOSE] = { "verbose", 'v', NULL, "print the library's log on standard error" },
+    [OPT_HELP] = { "help", 'h', NULL, "print this" },
+};
+/* clang-format on */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Edits, swaps of neighbours included, that turn one word into the other: optimal alignment. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t rows[3][65];
+    size_t b_size = strlen(b);
+    size_t i;
+
+    if (b_size > 64)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b_size; j++)
+        rows[0][j] = j;
+    for (i = 1; a[i - 1]; i++) {
+        const size_t *before = rows[(i + 1) % 3];
+        const size_t *above = rows[(i + 2) % 3];
+        size_t *row = rows[i % 3];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b_size; j++) {
+            row[j] = least(above[j] + 1, row[j - 1] + 1);
+            row[j] = least(row[j], above[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = least(row[j], before[j - 2] + 1);
+        }
+    }
+    return rows[(i + 2) % 3][b_size];
+}
+
+/* The name a typing error away from `word`, or begun by it; NULL: none is near. */
+const char *tool_nearest(const char *word, const char *const *names, size_t count)
+{
+    const char *nearest = NULL;
+    size_t limit = strlen(word) < 4 ? 1 : strlen(word) / 3 + 1;
+    size_t best = limit + 1;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t edits = distance(word, names[i]);
+
+        if (strlen(word) > 2 && strncmp(word, names[i], strlen(word)) == 0)
+            edits = 1;
+        if (edits < best) {
+            best = edits;
+            nearest = names[i];
+        }
+    }
+    return nearest;
+}
+
+bool tool_has(const struct invocation *in, enum tool_option option)
+{
+    return in->values[option] != NULL;
+}
+
+int tool_number(const struct invocation *in, enum tool_option option, uint64_t *out)
+{
+    const char *text = in->values[option];
+    char *end;
+
+    if (!text)
+        return PDICT_OK;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || *out > INT64_MAX)
+        return pdict_fail(PDICT_INVAL, "--%s %s is not a number, write digits only",
+                          tool_options[option].name, text);
+    return PDICT_OK;
+}
+
+int tool_duration(const struct invocation *in, enum tool_option option, int64_t *out_ms)
+{
+    static const struct {
+        const char *suffix;
+        int64_t ms;
+    } units[] = { { "ms", 1 },      { "s", 1000 },     { "m", 60000 },
+                  { "h", 3600000 }, { "d", 86400000 }, { "w", 604800000 } };
+    const char *text = in->values[option];
+    char *end;
+    long long amount;
+
+    if (!text)
+        return PDICT_OK;
+    errno = 0;
+    amount = strtoll(text, &end, 10);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (*text >= '0' && *text <= '9' && !errno && strcmp(end, units[i].suffix) == 0 &&
+            amount > 0 && amount <= INT64_MAX / 4 / units[i].ms) {
+            *out_ms = amount * units[i].ms;
+            return PDICT_OK;
+        }
+    }
+    return pdict_fail(PDICT_INVAL, "--%s %s is not a duration, write one like 500ms, 30s, 1h or 7d",
+                      tool_options[option].name, text);
+}
+
+/* The tables that getopt_long() reads, for one verb. */
+struct getopt_tables {
+    char letters[2 * OPT_COUNT + 2];
+    struct option longs[OPT_COUNT + 1];
+};
+
+static void make_tables(uint64_t options, struct getopt_tables *out)
+{
+    size_t letters = 0;
+    size_t longs = 0;
+
+    memset(out, 0, sizeof *out);
+    out->letters[letters++] = ':';
+    for (int i = 0; i < OPT_COUNT; i++) {
+        const struct tool_option_spec *spec = &tool_options[i];
+
+        if (!(options >> i & 1))
+            continue;
+        out->longs[longs++] =
+            (struct option){ spec->name, spec->argument ? required_argument : no_argument, NULL,
+                             256 + i };
+        if (spec->letter) {
+            out->letters[letters++] = spec->letter;
+            if (spec->argument)
+                out->letters[letters++] = ':';
+        }
+    }
+}
+
+static int unknown_option(const struct invocation *in, const char *text)
+{
+    const char *names[OPT_COUNT];
+    char word[64] = "";
+    const char *nearest;
+    size_t count = 0;
+
+    for (int i = 0; i < OPT_COUNT; i++) {
+        if (in->verb->options >> i & 1)
+            names[count++] = tool_options[i].name;
+    }
+    if (strncmp(text, "--", 2) == 0) {
+        snprintf(word, sizeof word, "%s", text + 2);
+        word[strcspn(word, "=")] = '\0';
+    }
+    nearest = *word ? tool_nearest(word, names, count) : NULL;
+    if (nearest)
+        return tool_fail(in, TOOL_USAGE, "there is no option --%s, did you mean --%s?", word,
+                         nearest);
+    return tool_fail(in, TOOL_USAGE, "there is no option %.*s, `pdict help %s` lists them",
+                     (int)strcspn(text, "="), text, in->verb->name);
+}
+
+static int bad_option(const struct invocation *in, int result, char **argv)
+{
+    char letter[3] = { '-', (char)optopt, '\0' };
+    const char *text = argv[optind - 1];
+
+    if (result == ':') {
+        const char *name = optopt >= 256 ? tool_options[optopt - 256].name : NULL;
+
+        return tool_fail(in, TOOL_USAGE, "option %s%s needs an argument", name ? "--" : letter,
+                         name ? name : "");
+    }
+    if (optopt >= 256)
+        return tool_fail(in, TOOL_USAGE, "option --%s takes no argument",
+                         tool_options[optopt - 256].name);
+    return unknown_option(in, optopt ? letter : text);
+}
+
+static int option_of_letter(int letter)
+{
+    int i = 0;
+
+    while (tool_options[i].letter != letter)
+        i++;
+    return i;
+}
+
+static void take_option(struct invocation *in, int option)
+{
+    in->values[option] = optarg ? optarg : "";
+    if (option == OPT_OPTION)
+        in->settings[in->n_settings++] = optarg;
+}
+
+static int check_args(const struct invocation *in)
+{
+    const struct verb *verb = in->verb;
+
+    if (in->n_args < verb->min_args)
+        return tool_fail(in, TOOL_USAGE, "something is missing, the form is: pdict %s %s",
+                         verb->name, verb->synopsis);
+    if (verb->max_args >= 0 && in->n_args > verb->max_args)
+        return tool_fail(in, TOOL_USAGE, "\"%s\" is one too many, the form is: pdict %s %s",
+                         in->args[verb->max_args], verb->name, verb->synopsis);
+    return TOOL_OK;
+}
+
+/* argv[0] is the verb. --help is seen before the arguments are counted. */
+int tool_parse(struct invocation *in, int argc, char **argv)
+{
+    struct getopt_tables tables;
+    int result;
+
+    in->settings = tool_alloc(NULL, (size_t)argc * sizeof *in->settings);
+    for (int i = 1; i < argc; i++) {
+        /* Known before parsing, so that a usage error is JSON too. */
+        if (strcmp(argv[i], "--json") == 0)
+            in->values[OPT_JSON] = "";
+    }
+    make_tables(in->verb->options, &tables);
+    opterr = 0;
+    while ((result = getopt_long(argc, argv, tables.letters, tables.longs, NULL)) != -1) {
+        if (result == '?' || result == ':')
+            return bad_option(in, result, argv);
+        take_option(in, result >= 256 ? result - 256 : option_of_letter(result));
+    }
+    in->args = argv + optind;
+    in->n_args = argc - optind;
+    return tool_has(in, OPT_HELP) ? TOOL_OK : check_args(in);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* pdict stat: facts about one map and the store around it. */
+#include "tool.h"
+
+static void print_json(const pdict_stats *stats)
+{
+    const struct {
+        const char *name;
+        uint64_t number;
+    } numbers[] = {
+        { "count", stats->count },
+        { "logical_bytes", stats->logical_bytes },
+        { "stored_bytes", stats->stored_bytes },
+        { "file_bytes", stats->file_bytes },
+        { "log_bytes", stats->log_bytes },
+        { "format_version", stats->format_version },
+        { "max_value", stats->max_value },
+        { "damaged", stats->damaged },
+    };
+    json_t *object = json_object();
+
+    tool_json_slice(object, "backend", pdict_str(stats->backend));
+    tool_json_slice(object, "path", pdict_str(stats->path));
+    tool_json_slice(object, "map", pdict_str(stats->map));
+    tool_json_slice(object, "codecs", pdict_str(stats->codecs));
+    json_object_set_new(object, "encrypted", json_boolean(stats->is_encrypted));
+    json_object_set_new(object, "read_only", json_boolean(stats->is_read_only));
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        tool_json_int(object, numbers[i].name, numbers[i].number);
+    tool_json_print(object);
+}
+
+static void print_bytes(const char *name, uint64_t bytes, const char *note)
+{
+    char exact[32];
+    char rounded[32];
+
+    printf("%-14s %14s  %10s  %s\n", name, tool_grouped(bytes, exact),
+           tool_size_text(bytes, rounded), note);
+}
+
+static void print_plain(const pdict_stats *stats)
+{
+    char note[64];
+    char text[32];
+
+    printf("%-14s %s:%s\n", "store", stats->backend, stats->path);
+    printf("%-14s %s\n", "map", stats->map);
+    printf("%-14s %s%s\n", "codecs", stats->codecs, stats->is_encrypted ? " (encrypted)" : "");
+    printf("%-14s %u\n", "format version", (unsigned)stats->format_version);
+    printf("%-14s %14s\n", "count", tool_grouped(stats->count, text));
+    print_bytes("logical bytes", stats->logical_bytes, "keys and values as given");
+    snprintf(note, sizeof note, "as kept: %.2fx",
+             stats->stored_bytes ? (double)stats->logical_bytes / (double)stats->stored_bytes : 1);
+    print_bytes("stored bytes", stats->stored_bytes, note);
+    print_bytes("file bytes", stats->file_bytes, "the whole store");
+    print_bytes("max value", stats->max_value, "");
+    if (stats->damaged)
+        printf("%-14s %14s  records have a malformed header\n", "damaged",
+               tool_grouped(stats->damaged, text));
+}
+
+int tool_stat(struct invocation *in)
+{
+    pdict_stats stats = PDICT_STATS_INIT;
+    pdict *d = NULL;
+    int status;
+
+    if ((status = tool_open(in, "ro", &d)) != PDICT_OK)
+        goto done;
+    if ((status = pdict_stats_get(d, PDICT_STATS_SIZES, &stats)) != PDICT_OK)
+        goto done;
+    if (tool_has(in, OPT_JSON))
+        print_json(&stats);
+    else
+        print_plain(&stats);
+done:
+    pdict_close(d);
+    return tool_fail_status(in, status);
+}
