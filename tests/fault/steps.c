@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls of the API that are tried with a fault in each of their places. */
+#include "world.h"
+
+#include <stdio.h>
+
+/* ---- one key ---- */
+
+static int get_one(struct world *w)
+{
+    pdict_view view;
+    int status = pdict_get(w->d, pdict_str("key07"), &view);
+
+    CHECK(status == PDICT_OK ? view.size > 60 : view.pin == NULL);
+    pdict_view_release(&view);
+    return status;
+}
+
+static int look(void *ctx, const pdict_view *view)
+{
+    *(size_t *)ctx = view->size;
+    return PDICT_OK;
+}
+
+static int get_with(struct world *w)
+{
+    size_t size = 0;
+    int status = pdict_get_with(w->d, pdict_str("key07"), look, &size);
+
+    CHECK((status == PDICT_OK) == (size > 60));
+    return status;
+}
+
+static int contains(struct world *w)
+{
+    bool is_there;
+    int status = pdict_contains(w->d, pdict_str("key07"), &is_there);
+
+    CHECK(is_there == (status == PDICT_OK));
+    return status;
+}
+
+static int meta(struct world *w)
+{
+    pdict_meta facts = PDICT_META_INIT;
+    int status = pdict_meta_get(w->d, pdict_str("key07"), &facts);
+
+    CHECK((facts.version != 0) == (status == PDICT_OK));
+    return status;
+}
+
+static int count(struct world *w)
+{
+    uint64_t n;
+    int status = pdict_count(w->d, &n);
+
+    CHECK_INT(n, status == PDICT_OK ? 20 : 0);
+    return status;
+}
+
+static int put_new(struct world *w)
+{
+    return pdict_put(w->d, pdict_str("new"), pdict_str("new value"), NULL);
+}
+
+static int put_over(struct world *w)
+{
+    return pdict_put(w->d, pdict_str("key07"), pdict_str("another value"), NULL);
+}
+
+static int put_expiring(struct world *w)
+{
+    pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
+
+    how.ttl_ms = 1000;
+    how.flags = PDICT_PUT_IF_PRESENT;
+    return pdict_put(w->d, pdict_str("key07"), pdict_str("short-lived"), &how);
+}
+
+static int del_one(struct world *w)
+{
+    return pdict_del(w->d, pdict_str("key07"));
+}
+
+/* ---- many keys ---- */
+
+static int get_many(struct world *w)
+{
+    pdict_slice keys[] = { pdict_str("key00"), pdict_str("absent"), pdict_str("key19") };
+    pdict_view views[3];
+    int statuses[3];
+    int status = pdict_get_many(w->d, keys, 3, views, statuses);
+
+    for (int i = 0; i < 3; i++) {
+        CHECK((statuses[i] == PDICT_OK) == (views[i].pin != NULL));
+        pdict_view_release(&views[i]);
+    }
+    return status;
+}
+
+static int put_many(struct world *w)
+{
+    char keys[40][16];
+    pdict_pair pairs[40];
+
+    for (int i = 0; i < 40; i++) {
+        snprintf(keys[i], sizeof(keys[i]), "key%02d", i);
+        pairs[i] = (pdict_pair){ pdict_str(keys[i]), pdict_str("from put_many") };
+    }
+    return pdict_put_many(w->d, pairs, 40, NULL, NULL);
+}
+
+static int del_many(struct world *w)
+{
+    pdict_slice keys[] = { pdict_str("key00"), pdict_str("absent"), pdict_str("key19") };
+
+    return pdict_del_many(w->d, keys, 3, NULL);
+}
+
+static int clear(struct world *w)
+{
+    return pdict_clear(w->d, PDICT_CLEAR_EVERYTHING);
+}
+
+/* ---- walks ---- */
+
+static int walk(struct world *w, const pdict_range *range, int expected)
+{
+    pdict_iter *iter;
+    pdict_entry entry;
+    int n = 0, status;
+
+    if ((status = pdict_iter_open(w->d, range, &iter)) != PDICT_OK) {
+        CHECK(iter == NULL);
+        return status;
+    }
+    while ((status = pdict_iter_next(iter, &entry)) == PDICT_OK)
+        n++;
+    pdict_iter_close(iter);
+    CHECK(status != PDICT_END || n == expected);
+    return status == PDICT_END ? PDICT_OK : status;
+}
+
+static int walk_all(struct world *w)
+{
+    return walk(w, NULL, 20);
+}
+
+static int walk_snapshot(struct world *w)
+{
+    pdict_range range = PDICT_RANGE_INIT;
+
+    range.flags = PDICT_SNAPSHOT | PDICT_REVERSE;
+    return walk(w, &range, 20);
+}
+
+static int walk_prefix(struct world *w)
+{
+    pdict_range range = PDICT_RANGE_INIT;
+
+    range.prefix = pdict_str("key1");
+    return walk(w, &range, 10);
+}
+
+/* ---- maps and stores ---- */
+
+static int open_map(struct world *w)
+{
+    pdict *d;
+    int status = world_open_map(w, "&map=spare", &d);
+
+    CHECK((d != NULL) == (status == PDICT_OK));
+    pdict_close(d);
+    return status;
+}
+
+static int create_map(struct world *w)
+{
+    pdict *d;
+    int status = world_open_map(w, "&map=created", &d);
+
+    CHECK((d != NULL) == (status == PDICT_OK));
+    pdict_close(d);
+    return status;
+}
+
+static int see_map(void *ctx, const pdict_map_info *map)
+{
+    CHECK(map->name[0] != '\0');
+    ++*(int *)ctx;
+    return 0;
+}
+
+static int list_maps(struct world *w)
+{
+    int n = 0, status = pdict_store_maps(w->store, see_map, &n);
+
+    CHECK(status != PDICT_OK || n == 2);
+    return status;
+}
+
+static int drop_map(struct world *w)
+{
+    return pdict_store_drop(w->store, "spare");
+}
+
+static int rename_map(struct world *w)
+{
+    return pdict_store_rename(w->store, "spare", "renamed");
+}
+
+static int stats(struct world *w)
+{
+    pdict_stats facts = PDICT_STATS_INIT;
+    int status = pdict_stats_get(w->d, PDICT_STATS_SIZES, &facts);
+
+    CHECK_INT(facts.count, status == PDICT_OK ? 20 : 0);
+    return status;
+}
+
+const struct step steps[] = {
+    { "get", get_one, false, false },
+    { "get_with", get_with, false, false },
+    { "contains", contains, false, false },
+    { "meta_get", meta, false, false },
+    { "count", count, false, false },
+    { "put of a new key", put_new, true, false },
+    { "put of a present key", put_over, true, false },
+    { "put with a time to live", put_expiring, true, false },
+    { "del", del_one, true, false },
+    { "get_many", get_many, false, false },
+    { "put_many", put_many, true, false },
+    { "del_many", del_many, true, false },
+    { "clear", clear, true, false },
+    { "iteration", walk_all, false, false },
+    { "iteration of a snapshot", walk_snapshot, false, false },
+    { "iteration of a prefix", walk_prefix, false, false },
+    { "open of a map", open_map, false, false },
+    { "open of a new map", create_map, true, true },
+    { "store_maps", list_maps, false, false },
+    { "store_drop", drop_map, true, false },
+    { "store_rename", rename_map, true, false },
+    { "stats_get", stats, false, false },
+};
+const size_t n_steps = sizeof(steps) / sizeof(steps[0]);
