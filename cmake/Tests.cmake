@@ -46,6 +46,10 @@ else()
   target_link_libraries(pdict_test_support PUBLIC PkgConfig::criterion)
 endif()
 
+if(PDICT_VALGRIND)
+  target_compile_definitions(pdict_test_support PUBLIC TEST_UNDER_VALGRIND=1)
+endif()
+
 function(pdict_test_program target name)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "MATCH;ARGUMENTS" "")
   string(REGEX MATCH "^[^.]+" area ${name})

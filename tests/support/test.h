@@ -29,6 +29,13 @@
 #define TEST_UNDER_TSAN 0
 #endif
 
+#ifndef TEST_UNDER_VALGRIND
+#define TEST_UNDER_VALGRIND 0
+#endif
+
+/* Under these everything takes 20 to 50 times as long: long loops of one thread take a sample. */
+#define TEST_IS_SLOW (TEST_UNDER_TSAN || TEST_UNDER_VALGRIND)
+
 struct test_case {
     const char *suite;
     const char *name;
