@@ -33,6 +33,8 @@ static int read_options(struct opening *opening, const pdict_options *options)
     }
     if (opening->options.passphrase.data && opening->options.key.data)
         return pdict_fail(PDICT_CONTRADICTION, "give a passphrase or a key, not both");
+    if (opening->options.passphrase.data && opening->options.passphrase.size == 0)
+        return pdict_fail(PDICT_INVAL, "the passphrase is empty; give one, or leave it out");
     return pdict__allocator_choose(&opening->options.allocator, &opening->allocator);
 }
 

@@ -236,6 +236,15 @@ TEST(open, a_wrong_key_is_refused_even_while_another_handle_is_open)
     pdict_close(other);
 }
 
+TEST(open, an_empty_passphrase_or_a_short_key_is_malformed)
+{
+    pdict *d;
+
+    CHECK_STATUS(open_with("memory:?codecs=xchacha20&kdf=test", "", no_key, &d), PDICT_INVAL);
+    CHECK_STATUS(open_with("memory:?codecs=xchacha20", NULL, pdict_bytes(test_key.data, 31), &d),
+                 PDICT_INVAL);
+}
+
 TEST(open, a_secret_for_a_plain_map_is_refused)
 {
     pdict *d;
