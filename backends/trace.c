@@ -279,6 +279,46 @@ static int trace_sync(void *self)
     return say(trace, trace->next->sync ? trace->next->sync(trace->below) : PDICT_OK, "sync");
 }
 
+static int trace_check(void *self, void *txn, uint32_t map, const pdict_backend_events *events)
+{
+    struct trace *trace = self;
+    int status = trace->next->check ? trace->next->check(trace->below, txn, map, events) : PDICT_OK;
+
+    return say(trace, status, "check map %" PRIu32, map);
+}
+
+static int trace_backup(void *self, const char *path, const pdict_backend_events *events)
+{
+    struct trace *trace = self;
+    int status =
+        trace->next->backup
+            ? trace->next->backup(trace->below, path, events)
+            : pdict_fail(PDICT_UNSUPPORTED, "trace: %s has no file to back up", trace->next->name);
+
+    return say(trace, status, "backup");
+}
+
+static int trace_compact(void *self, uint64_t step_bytes, int64_t timeout_ms, uint64_t *left_bytes)
+{
+    struct trace *trace = self;
+    int status = PDICT_OK;
+
+    *left_bytes = 0;
+    if (trace->next->compact)
+        status = trace->next->compact(trace->below, step_bytes, timeout_ms, left_bytes);
+    return say(trace, status, "compact step %" PRIu64 " bytes, left %" PRIu64 " bytes", step_bytes,
+               *left_bytes);
+}
+
+/* Asked every few rows of a long walk: no line, as for log_bytes. */
+static void trace_trim(void *self, void *reader)
+{
+    struct trace *trace = self;
+
+    if (trace->next->trim)
+        trace->next->trim(trace->below, reader);
+}
+
 const pdict_backend pdict__backend_trace = {
     PDICT_EXT_HEAD(pdict_backend),
     .capabilities = PDICT_CAP_LAYER,
@@ -311,4 +351,8 @@ const pdict_backend pdict__backend_trace = {
     .log_bytes = trace_log_bytes,
     .checkpoint = trace_checkpoint,
     .sync = trace_sync,
+    .check = trace_check,
+    .backup = trace_backup,
+    .compact = trace_compact,
+    .trim = trace_trim,
 };

@@ -273,16 +273,59 @@ static int fault_sync(void *self)
     return fault->next->sync(fault->below);
 }
 
+static int fault_check(void *self, void *txn, uint32_t map, const pdict_backend_events *events)
+{
+    struct fault *fault = self;
+    int status = pdict__fault_enter(fault, FAULT_CALL_check);
+
+    if (status != PDICT_OK || !fault->next->check)
+        return status;
+    return fault->next->check(fault->below, txn, map, events);
+}
+
+static int fault_backup(void *self, const char *path, const pdict_backend_events *events)
+{
+    struct fault *fault = self;
+    int status = pdict__fault_enter(fault, FAULT_CALL_backup);
+
+    if (status != PDICT_OK)
+        return status;
+    if (!fault->next->backup)
+        return pdict_fail(PDICT_UNSUPPORTED, "fault: %s has no file to back up", fault->next->name);
+    return fault->next->backup(fault->below, path, events);
+}
+
+static int fault_compact(void *self, uint64_t step_bytes, int64_t timeout_ms, uint64_t *left_bytes)
+{
+    struct fault *fault = self;
+    int status = pdict__fault_enter(fault, FAULT_CALL_compact);
+
+    if (status != PDICT_OK)
+        return status;
+    *left_bytes = 0;
+    if (!fault->next->compact)
+        return PDICT_OK;
+    return fault->next->compact(fault->below, step_bytes, timeout_ms, left_bytes);
+}
+
+static void fault_trim(void *self, void *reader)
+{
+    struct fault *fault = self;
+
+    if (fault->next->trim)
+        fault->next->trim(fault->below, reader);
+}
+
 static const pdict_option_spec options[] = {
     [FAULT_FAIL] = { .name = "fail",
                      .type = PDICT_OPTION_TEXT,
-                     .help = "CALL[:N[+]][:STATUS]: fail the nth call, or all from it on" },
+                     .help = "fail the nth call, or all from it on: CALL[:N[+]][:STATUS]" },
     [FAULT_CORRUPT] = { .name = "corrupt",
                         .type = PDICT_OPTION_TEXT,
-                        .help = "CALL[:N[+]][:BIT]: flip a bit of the nth value returned" },
+                        .help = "flip a bit of the nth value returned: CALL[:N[+]][:BIT]" },
     [FAULT_DELAY] = { .name = "delay",
                       .type = PDICT_OPTION_TEXT,
-                      .help = "CALL[:N[+]][:MILLISECONDS]: let the nth call come late" },
+                      .help = "let the nth call come late: CALL[:N[+]][:MILLISECONDS]" },
     { .name = NULL },
 };
 
@@ -319,4 +362,8 @@ const pdict_backend pdict__backend_fault = {
     .log_bytes = fault_log_bytes,
     .checkpoint = fault_checkpoint,
     .sync = fault_sync,
+    .check = fault_check,
+    .backup = fault_backup,
+    .compact = fault_compact,
+    .trim = fault_trim,
 };

@@ -29,6 +29,9 @@
     X(watch)                                                                                       \
     X(checkpoint)                                                                                  \
     X(sync)                                                                                        \
+    X(check)                                                                                       \
+    X(backup)                                                                                      \
+    X(compact)                                                                                     \
     X(any)
 
 enum fault_call {

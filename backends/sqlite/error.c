@@ -46,7 +46,7 @@ static int fail_open(const struct conn *conn, int system_errno)
                       system_errno != 0 ? strerror(system_errno) : sqlite3_errmsg(conn->db));
 }
 
-static int fail_read_only(const struct conn *conn, int rc)
+static int fail_cannot_write(const struct conn *conn, int rc)
 {
     const char *path = conn->store->files[FILE_MAIN];
 
@@ -77,7 +77,7 @@ int pdict__sqlite_fail(const struct conn *conn, int rc)
     case SQLITE_AUTH:
         return fail_open(conn, EACCES);
     case SQLITE_READONLY:
-        return fail_read_only(conn, rc);
+        return fail_cannot_write(conn, rc);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
@@ -100,15 +100,9 @@ int pdict__sqlite_fail(const struct conn *conn, int rc)
 
 static bool map_is_gone(struct conn *conn, uint32_t map)
 {
-    sqlite3_stmt *exists;
-    int status;
+    bool exists;
 
-    if (pdict__sqlite_statement(conn, 0, SQL_MAP_EXISTS, &exists) != PDICT_OK)
-        return false;
-    sqlite3_bind_int64(exists, 1, map);
-    status = pdict__sqlite_step(conn, 0, exists);
-    sqlite3_reset(exists);
-    return status == PDICT_END;
+    return pdict__sqlite_map_exists(conn, map, &exists) == PDICT_OK && !exists;
 }
 
 int pdict__sqlite_fail_in_map(struct conn *conn, uint32_t map, int rc)

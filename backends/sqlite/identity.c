@@ -68,27 +68,60 @@ static int fail_foreign(const char *path)
                       path);
 }
 
-/* A log may hold the pages that the file lacks, so only without one is a short file damaged. */
-static int check_size(struct store *store, const uint8_t *header, uint64_t size)
+/* Log or journal hold what the file may lack for the moment; the engine knows what to do then. */
+static int has_companion(const struct store *store, bool *has)
 {
-    uint64_t pages = big_endian32(header + 28), log_size;
+    uint64_t log_size, journal_size;
     bool exists;
     int status;
 
-    status = pdict__sqlite_file_size(store, FILE_WAL, &log_size, &exists);
-    if (status != PDICT_OK || log_size > 0 || size >= pages * header_page_size(header))
+    if ((status = pdict__sqlite_file_size(store, FILE_WAL, &log_size, &exists)) != PDICT_OK)
         return status;
-    return pdict_fail(PDICT_DAMAGED,
-                      "sqlite: %s is damaged (cut to %llu of %llu bytes); restore a backup",
-                      store->files[FILE_MAIN], (unsigned long long)size,
-                      (unsigned long long)(pages * header_page_size(header)));
+    status = pdict__sqlite_file_size(store, FILE_JOURNAL, &journal_size, &exists);
+    *has = log_size > 0 || journal_size > 0;
+    return status;
 }
 
-static int judge(struct store *store, const uint8_t *header, uint64_t size)
+static int fail_cut(const char *path, uint64_t size, uint64_t wanted)
+{
+    return pdict_fail(PDICT_DAMAGED,
+                      "sqlite: %s is damaged (cut to %llu of %llu bytes); restore a backup", path,
+                      (unsigned long long)size, (unsigned long long)wanted);
+}
+
+/* Others may be at work meanwhile. What they write has companions until it is whole, so the size
+ * is asked for after these; and it was cut only if the header still says the same after that. */
+static int check_size(const struct store *store, sqlite3 *db, uint8_t header[HEADER_SIZE])
 {
     const char *path = store->files[FILE_MAIN];
+    uint8_t before[HEADER_SIZE];
+    uint64_t wanted, size;
+    bool has, exists;
     int status;
 
+    do {
+        memcpy(before, header, HEADER_SIZE);
+        wanted = big_endian32(header + 28) * header_page_size(header);
+        if ((status = has_companion(store, &has)) != PDICT_OK || has)
+            return status;
+        if ((status = pdict__sqlite_file_size(store, FILE_MAIN, &size, &exists)) != PDICT_OK)
+            return status;
+        if (size >= wanted)
+            return PDICT_OK;
+        if ((status = read_header(path, db, header)) != PDICT_OK)
+            return status;
+    } while (memcmp(before, header, HEADER_SIZE) != 0);
+    return fail_cut(path, size, wanted);
+}
+
+static int judge(const struct store *store, sqlite3 *db)
+{
+    const char *path = store->files[FILE_MAIN];
+    uint8_t header[HEADER_SIZE];
+    int status;
+
+    if ((status = read_header(path, db, header)) != PDICT_OK)
+        return status;
     if (memcmp(header, MAGIC, sizeof(MAGIC)) != 0)
         return pdict_fail(PDICT_NOT_A_STORE,
                           "sqlite: %s is no SQLite database; it is left as it is, choose another "
@@ -98,27 +131,24 @@ static int judge(struct store *store, const uint8_t *header, uint64_t size)
         return fail_foreign(path);
     if ((status = check_version(path, (int32_t)big_endian32(header + 60))) != PDICT_OK)
         return status;
-    return check_size(store, header, size);
+    return check_size(store, db, header);
 }
 
-int pdict__sqlite_identify(struct store *store, uint64_t size)
+int pdict__sqlite_identify(struct store *store)
 {
     const char *path = store->files[FILE_MAIN];
-    uint8_t header[HEADER_SIZE];
     char *uri = pdict__sqlite_uri(path, "immutable=1");
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
     sqlite3 *db = NULL;
-    int status;
+    int rc, status;
 
     if (uri == NULL)
         return no_memory("a path");
-    if (sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK)
-        status = fail_open(path, db);
-    else
-        status = read_header(path, db, header);
+    rc = sqlite3_open_v2(uri, &db, flags, NULL);
+    status = rc == SQLITE_OK ? judge(store, db) : fail_open(path, db);
     sqlite3_close(db);
     sqlite3_free(uri);
-    return status == PDICT_OK ? judge(store, header, size) : status;
+    return status;
 }
 
 int pdict__sqlite_identify_open(struct conn *conn)

@@ -2,8 +2,6 @@
 /* The catalogue of maps, and the named values of the SYSTEM space. */
 #include "sqlite.h"
 
-#include <stdio.h>
-
 /* ---- finding ---- */
 
 static int find(struct conn *conn, pdict_slice name, uint32_t *map)
@@ -46,6 +44,20 @@ int pdict__sqlite_map_next(void *self, void *txn, uint32_t after, uint32_t *map,
     *map = (uint32_t)sqlite3_column_int64(statement, 0);
     *name = read;
     return PDICT_OK;
+}
+
+int pdict__sqlite_map_exists(struct conn *conn, uint32_t map, bool *exists)
+{
+    sqlite3_stmt *find;
+    int status;
+
+    if ((status = pdict__sqlite_statement(conn, 0, SQL_MAP_EXISTS, &find)) != PDICT_OK)
+        return status;
+    sqlite3_bind_int64(find, 1, map);
+    status = pdict__sqlite_step(conn, 0, find);
+    *exists = status == PDICT_OK;
+    sqlite3_reset(find);
+    return status == PDICT_END ? PDICT_OK : status;
 }
 
 static int fail_no_map(const struct conn *conn, uint32_t map)
@@ -152,18 +164,14 @@ static int name_map(struct conn *conn, uint32_t map, pdict_slice name)
 
 /* ---- making, dropping, renaming ---- */
 
-/* A name with a zero in it cannot name a view, and core gives none. */
-static int check_name(struct conn *conn, pdict_slice name, uint32_t *map)
+/* PDICT_EXISTS with its owner, or PDICT_OK: the name is free. */
+static int check_name(struct conn *conn, pdict_slice name, uint32_t *owner)
 {
-    int status = find(conn, name, map);
+    int status = find(conn, name, owner);
 
     if (status == PDICT_OK)
         return PDICT_EXISTS;
-    if (status != PDICT_NO_MAP)
-        return status;
-    if (name.size > 0 && memchr(name.data, '\0', name.size) != NULL)
-        return pdict_fail(PDICT_INVAL, "sqlite: the name of a map holds a zero byte");
-    return PDICT_OK;
+    return status == PDICT_NO_MAP ? PDICT_OK : status;
 }
 
 static int add_to_catalogue(struct conn *conn, pdict_slice name, uint32_t *map)
@@ -239,8 +247,10 @@ int pdict__sqlite_map_rename(void *self, void *txn, uint32_t map, pdict_slice na
 
     (void)self;
     status = check_name(conn, name, &owner);
+    if (status == PDICT_EXISTS && owner == map)
+        return PDICT_OK;
     if (status != PDICT_OK)
-        return status == PDICT_EXISTS && owner == map ? PDICT_OK : status;
+        return status;
     status = drop_view(conn, map);
     return status == PDICT_OK ? name_map(conn, map, name) : status;
 }
@@ -279,8 +289,7 @@ int pdict__sqlite_system_put(void *self, void *txn, uint32_t map, pdict_slice na
     if (map != 0 && (status = pdict__sqlite_map_exists(conn, map, &exists)) != PDICT_OK)
         return status;
     if (!exists)
-        return pdict_fail(PDICT_NO_MAP, "sqlite: %s has no map number %u; open the map again",
-                          conn->store->files[FILE_MAIN], map);
+        return fail_no_map(conn, map);
     if ((status = pdict__sqlite_statement(conn, 0, sql, &statement)) != PDICT_OK)
         return status;
     sqlite3_bind_int64(statement, 1, map);

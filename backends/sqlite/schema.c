@@ -2,7 +2,7 @@
 /* The schema: what a store and each of its maps consist of, and the check that it is just that. */
 #include "sqlite.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 
 struct object {
@@ -279,20 +279,6 @@ static int view_owner(struct conn *conn, const char *name, uint32_t *map)
     return status == PDICT_END ? PDICT_OK : status;
 }
 
-int pdict__sqlite_map_exists(struct conn *conn, uint32_t map, bool *exists)
-{
-    sqlite3_stmt *find;
-    int status;
-
-    if ((status = pdict__sqlite_statement(conn, 0, SQL_MAP_EXISTS, &find)) != PDICT_OK)
-        return status;
-    sqlite3_bind_int64(find, 1, map);
-    status = pdict__sqlite_step(conn, 0, find);
-    *exists = status == PDICT_OK;
-    sqlite3_reset(find);
-    return status == PDICT_END ? PDICT_OK : status;
-}
-
 /* Counts the objects that a store has to have, to find out whether one is missing. */
 static int check_object(struct conn *conn, const char *name, const char *sql, int64_t *required)
 {
@@ -316,42 +302,47 @@ static int check_object(struct conn *conn, const char *name, const char *sql, in
     return map != 0 && is_view_of(map, name, sql) ? PDICT_OK : fail_object(conn, name);
 }
 
-static int check_objects(struct conn *conn, sqlite3_stmt *schema, int64_t *required)
+static int fail_incomplete(const struct conn *conn)
 {
+    return pdict_fail(PDICT_DAMAGED,
+                      "sqlite: %s is damaged (a table, index, trigger or view of a map is gone); "
+                      "restore a backup",
+                      conn->store->files[FILE_MAIN]);
+}
+
+static int check_objects(struct conn *conn, sqlite3_stmt *schema)
+{
+    int64_t required = 0, maps = 0;
     int status;
 
     while ((status = pdict__sqlite_step(conn, 0, schema)) == PDICT_OK) {
         const char *name = (const char *)sqlite3_column_text(schema, 0);
         const char *sql = (const char *)sqlite3_column_text(schema, 1);
 
+        maps = sqlite3_column_int64(schema, 2);
         if (name == NULL)
             return no_memory("the schema");
-        if ((status = check_object(conn, name, sql, required)) != PDICT_OK)
+        if ((status = check_object(conn, name, sql, &required)) != PDICT_OK)
             return status;
     }
-    return status == PDICT_END ? PDICT_OK : status;
+    if (status != PDICT_END)
+        return status;
+    required -= (int64_t)COUNT_OF(store_objects) + maps * ((int64_t)COUNT_OF(map_objects) + 1);
+    return required == 0 ? PDICT_OK : fail_incomplete(conn);
 }
 
+/* One statement, so that schema and catalogue are of the same instant. */
 int pdict__sqlite_schema_check(struct conn *conn)
 {
-    int64_t maps, required = 0;
+    static const char query[] =
+        "SELECT name, sql, (SELECT count(*) FROM pdict_map) FROM sqlite_schema";
     sqlite3_stmt *schema;
     int rc, status;
 
-    rc = sqlite3_prepare_v2(conn->db, "SELECT name, sql FROM sqlite_schema", -1, &schema, NULL);
-    if (rc != SQLITE_OK)
+    errno = 0;
+    if ((rc = sqlite3_prepare_v2(conn->db, query, -1, &schema, NULL)) != SQLITE_OK)
         return pdict__sqlite_fail(conn, rc);
-    status = check_objects(conn, schema, &required);
+    status = check_objects(conn, schema);
     sqlite3_finalize(schema);
-    if (status != PDICT_OK)
-        return status;
-    status = pdict__sqlite_ask(conn, "SELECT count(*) FROM pdict_map", &maps);
-    if (status != PDICT_OK)
-        return status;
-    if (required != (int64_t)COUNT_OF(store_objects) + maps * ((int64_t)COUNT_OF(map_objects) + 1))
-        return pdict_fail(PDICT_DAMAGED,
-                          "sqlite: %s is damaged (a table, index, trigger or view of a map is "
-                          "gone); restore a backup",
-                          conn->store->files[FILE_MAIN]);
-    return PDICT_OK;
+    return status;
 }

@@ -139,6 +139,13 @@ static inline int no_memory(const char *what)
     return pdict_fail(PDICT_NOMEM, "sqlite: no memory for %s; free some and try again", what);
 }
 
+static inline int fail_read_only(const struct store *store)
+{
+    return pdict_fail(PDICT_READ_ONLY,
+                      "sqlite: %s is open read-only; open it with mode=rw to write",
+                      store->files[FILE_MAIN]);
+}
+
 /* ---- conn.c ---- */
 
 int pdict__sqlite_conn_open(struct store *store, enum access access, struct conn **out);
@@ -197,14 +204,13 @@ int pdict__sqlite_schema_check(struct conn *conn);
 int pdict__sqlite_schema_add_map(struct conn *conn, uint32_t map);
 int pdict__sqlite_schema_drop_map(struct conn *conn, uint32_t map);
 int pdict__sqlite_schema_add_view(struct conn *conn, uint32_t map, const char *view);
-int pdict__sqlite_map_exists(struct conn *conn, uint32_t map, bool *exists);
 int pdict__sqlite_schema_drop_view(struct conn *conn, const char *view);
 
 /* ---- identity.c ---- */
 
 /* What the first bytes of a file say it is, read through the engine but without its locks, so that
- * nothing of anybody's is touched. `size` is that of the file. */
-int pdict__sqlite_identify(struct store *store, uint64_t size);
+ * nothing of anybody's is touched. */
+int pdict__sqlite_identify(struct store *store);
 /* The same of an open store, log included. */
 int pdict__sqlite_identify_open(struct conn *conn);
 
@@ -230,6 +236,11 @@ int pdict__sqlite_open(const pdict_backend_args *args, void **self);
 void pdict__sqlite_close(void *self);
 int pdict__sqlite_stat(void *self, pdict_backend_stat *stat);
 int pdict__sqlite_watch(void *self, const volatile uint64_t *words[2]);
+
+/* ---- log.c ---- */
+
+/* Called by the engine after each commit. */
+int pdict__sqlite_note_log(void *ctx, sqlite3 *db, const char *name, int frames);
 uint64_t pdict__sqlite_log_bytes(void *self);
 int pdict__sqlite_checkpoint(void *self, bool wait);
 int pdict__sqlite_sync(void *self);
@@ -286,8 +297,17 @@ bool pdict__sqlite_may_be_new(const pdict_change *change);
 /* The same as change after change, in an order that the engine's trees like. */
 int pdict__sqlite_apply_bulk(struct work *work, pdict_change *changes, size_t count);
 
+/* ---- upkeep.c ---- */
+
+int pdict__sqlite_check(void *self, void *txn, uint32_t map, const pdict_backend_events *events);
+int pdict__sqlite_backup(void *self, const char *path, const pdict_backend_events *events);
+int pdict__sqlite_compact(void *self, uint64_t step_bytes, int64_t timeout_ms,
+                          uint64_t *left_bytes);
+void pdict__sqlite_trim(void *self, void *reader);
+
 /* ---- maps.c ---- */
 
+int pdict__sqlite_map_exists(struct conn *conn, uint32_t map, bool *exists);
 int pdict__sqlite_map_find(void *self, void *txn, pdict_slice name, uint32_t *map);
 int pdict__sqlite_map_next(void *self, void *txn, uint32_t after, uint32_t *map, pdict_slice *name);
 int pdict__sqlite_map_create(void *self, void *txn, pdict_slice name, uint32_t *map);

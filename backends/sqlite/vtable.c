@@ -73,4 +73,8 @@ const pdict_backend pdict__backend_sqlite = {
     .log_bytes = pdict__sqlite_log_bytes,
     .checkpoint = pdict__sqlite_checkpoint,
     .sync = pdict__sqlite_sync,
+    .check = pdict__sqlite_check,
+    .backup = pdict__sqlite_backup,
+    .compact = pdict__sqlite_compact,
+    .trim = pdict__sqlite_trim,
 };

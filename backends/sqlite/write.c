@@ -59,9 +59,7 @@ int pdict__sqlite_write_begin(void *self, int durability, int64_t timeout_ms, vo
     int status;
 
     if (store->is_read_only)
-        return pdict_fail(PDICT_READ_ONLY,
-                          "sqlite: %s is open read-only; open it with mode=rw to write",
-                          store->files[FILE_MAIN]);
+        return fail_read_only(store);
     if ((status = pdict__sqlite_set_durability(conn, durability)) != PDICT_OK)
         return status;
     pdict__sqlite_set_timeout(conn, timeout_ms);

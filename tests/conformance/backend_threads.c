@@ -169,29 +169,6 @@ static void a_reader_may_be_used_and_closed_by_another_thread(struct subject *t)
     finish(start(end_handed_over, &work));
 }
 
-static void *commit_handed_over(void *ctx)
-{
-    struct work *work = ctx;
-
-    put(work->t, work->handle, work->map, TEXT("there"), TEXT("value"));
-    commit(work->t, work->handle);
-    return NULL;
-}
-
-static void a_transaction_may_be_finished_by_another_thread(struct subject *t)
-{
-    struct work work = { .t = t, .map = make_map(t, "m") };
-    void *reader;
-
-    work.handle = begin_write(t);
-    put(t, work.handle, work.map, TEXT("here"), TEXT("value"));
-    finish(start(commit_handed_over, &work));
-    reader = begin_read(t);
-    check_value(t, reader, work.map, TEXT("here"), TEXT("value"));
-    check_value(t, reader, work.map, TEXT("there"), TEXT("value"));
-    end_read(t, reader);
-}
-
 static void *write_one(void *ctx)
 {
     struct work *work = ctx;
@@ -287,7 +264,6 @@ const struct test_case backend_threads_cases[] = {
     CASE(a_snapshot_is_one_instant_while_another_thread_writes, 0),
     CASE(readers_on_several_threads_read_at_once, 0),
     CASE(a_reader_may_be_used_and_closed_by_another_thread, 0),
-    CASE(a_transaction_may_be_finished_by_another_thread, 0),
     CASE(writers_may_take_turns_on_many_threads, 0),
     CASE(readers_are_opened_and_closed_on_several_threads_at_once, 0),
     CASE(count_and_scan_agree_while_another_thread_inserts_and_deletes, 0),

@@ -11,6 +11,8 @@ const struct setup setups[] = {
     { "sqlite", "raw", true, false },
     { "sqlite", "raw,zlib:6", true, false },
     { "sqlite", "raw,zstd:3,xchacha20", true, true },
+    { "lmdb", "raw", true, false },
+    { "lmdb", "raw,zstd:3,xchacha20", true, true },
 };
 const size_t n_setups = sizeof(setups) / sizeof(setups[0]);
 

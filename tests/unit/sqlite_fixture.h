@@ -8,11 +8,11 @@
 
 #include <pdict/ext/backend.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 extern const pdict_backend pdict__backend_sqlite;
@@ -182,6 +182,58 @@ static inline void check_sound(const char *path, uint32_t map)
              " WHERE (SELECT count(*) FROM kv_%u) = (SELECT count(*) FROM kvk_%u);",
              map, map, map, map, map, map, map, map, map);
     CHECK_STR(strchr(shell(path, sql), '|'), "|0|0");
+}
+
+/* ---- the store's files, before and after ---- */
+
+/* A directory for the store alone, so that its listing says what the store left there. */
+static inline const char *alone(const char *name)
+{
+    mkdir(test_path("alone"), 0700);
+    return test_path("alone/%s", name);
+}
+
+static inline char *listing(void)
+{
+    struct dirent **entries;
+    int count = scandir(test_path("alone"), &entries, NULL, alphasort);
+    char *names = test_alloc(4096);
+
+    CHECK(count >= 0);
+    names[0] = '\0';
+    for (int i = 0; i < count; i++) {
+        if (entries[i]->d_name[0] != '.') {
+            strcat(names, entries[i]->d_name);
+            strcat(names, " ");
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return names;
+}
+
+static inline void check_same_bytes(const char *path, const char *before, size_t before_size)
+{
+    size_t size;
+    char *bytes = test_file(path, &size);
+
+    CHECK_BYTES(bytes, size, before, before_size);
+}
+
+static inline const char *store_with_rows(const char *name, int rows)
+{
+    const char *path = alone(name);
+    void *self = open_store(path);
+    uint32_t map = make_map(self, "main");
+
+    for (int i = 0; i < rows; i++) {
+        char *key = test_alloc(16);
+
+        snprintf(key, 16, "key%d", i);
+        apply_one(self, map, put(key, "a value of some length, so that there are pages of it"));
+    }
+    SQLITE->close(self);
+    return path;
 }
 
 #endif

@@ -16,7 +16,8 @@ extern "C" {
  *
  * Threads. `open` and `close` are called once each. Between them core calls with any number of
  * threads, but: at most one thread uses one reader (and its cursors) at a time; at most one write
- * transaction is open at a time, used by one thread at a time. Different readers, and readers and
+ * transaction is open at a time, and one thread begins, uses and ends it (engines lock for their
+ * writer, and a lock is given back by the thread that took it). Different readers, and readers and
  * the writer, run in parallel.
  *
  * Lifetimes. Every slice in a row that a backend returns is borrowed: it is valid until the next
@@ -117,8 +118,8 @@ typedef struct pdict_backend_args {
     /**
      * For a layer, else NULL: the backend below it in `layer+backend:path`, which may be a layer
      * too, and the arguments to open it with. A layer opens, closes and calls it, and changes what
-     * it is there to change. Its own optional members are all there: where the one below has none,
-     * log_bytes is 0, checkpoint and sync have nothing to do and watch is PDICT_UNSUPPORTED.
+     * it is there to change. Its own optional members are all there, and where the one below has
+     * none they do what its absence means; watch and backup are PDICT_UNSUPPORTED then.
      */
     const struct pdict_backend *next;
     const struct pdict_backend_args *next_args;

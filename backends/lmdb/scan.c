@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* Scans: rows in the order of their keys or ids, in either direction, between bounds. */
+#include "lmdb.h"
+
+/* A bound of its own memory; data NULL: none. */
+struct bound {
+    unsigned char *data;
+    size_t size, capacity;
+};
+
+struct cursor {
+    struct view *view;
+    uint32_t map;
+    unsigned flags;
+    struct bound from, to; /* by key; in a transaction what is still to come */
+    uint64_t from_id, to_id;
+    struct walk walk;
+    MDB_cursor *order;
+    bool is_placed, is_over;
+    uint64_t changes; /* of the transaction, when the cursor was placed */
+};
+
+/* data NULL sets no bound; one byte more is set aside for narrow(). */
+static int set_bound(struct cursor *c, struct bound *bound, pdict_slice key)
+{
+    const pdict_allocator *a = &c->view->store->allocator;
+
+    if (bound->capacity < key.size + 1) {
+        unsigned char *grown = a->reallocate(a->ctx, bound->data, key.size + 1);
+        if (grown == NULL)
+            return no_memory("a cursor");
+        bound->data = grown;
+        bound->capacity = key.size + 1;
+    }
+    if (key.size > 0)
+        memcpy(bound->data, key.data, key.size);
+    bound->size = key.size;
+    return PDICT_OK;
+}
+
+static pdict_slice slice_of(const struct bound *bound)
+{
+    return (pdict_slice){ .data = bound->data, .size = bound->size };
+}
+
+static int compare(pdict_slice a, pdict_slice b)
+{
+    size_t common = a.size < b.size ? a.size : b.size;
+    int order = common > 0 ? memcmp(a.data, b.data, common) : 0;
+
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+void pdict__lmdb_scan_close(void *self, void *cursor)
+{
+    struct cursor *c = cursor;
+
+    if (c == NULL)
+        return;
+    if (c->walk.view != NULL)
+        pdict__lmdb_walk_close(&c->walk);
+    if (c->order != NULL)
+        mdb_cursor_close(c->order);
+    release(self, c->from.data);
+    release(self, c->to.data);
+    release(self, c);
+}
+
+static int open_by_key(struct cursor *c, const pdict_scan *scan)
+{
+    int status = PDICT_OK;
+
+    if (scan->from.data != NULL)
+        status = set_bound(c, &c->from, scan->from);
+    if (status == PDICT_OK && scan->to.data != NULL)
+        status = set_bound(c, &c->to, scan->to);
+    if (status != PDICT_OK)
+        return status;
+    return pdict__lmdb_walk_open(&c->walk, c->view, c->map, (c->flags & PDICT_SCAN_REVERSE) != 0);
+}
+
+static int open_by_id(struct cursor *c, const pdict_scan *scan)
+{
+    struct store *store = c->view->store;
+    int rc = mdb_cursor_open(c->view->txn, store->tables[ORDER], &c->order);
+
+    c->from_id = scan->from_id;
+    c->to_id = scan->to_id != 0 ? scan->to_id : UINT64_MAX;
+    if (rc == 0)
+        return PDICT_OK;
+    c->order = NULL;
+    return pdict__lmdb_fail(store, rc);
+}
+
+int pdict__lmdb_scan_open(void *self, void *txn, uint32_t map, const pdict_scan *scan,
+                          void **cursor)
+{
+    struct cursor *c;
+    struct tally tally;
+    int status;
+
+    if ((status = pdict__lmdb_catalogue(txn, map, &tally)) != PDICT_OK)
+        return status;
+    if ((c = allocate(self, sizeof(*c))) == NULL)
+        return no_memory("a cursor");
+    *c = (struct cursor){ .view = txn, .map = map, .flags = scan->flags };
+    status = scan->flags & PDICT_SCAN_BY_KEY ? open_by_key(c, scan) : open_by_id(c, scan);
+    if (status != PDICT_OK) {
+        pdict__lmdb_scan_close(self, c);
+        return status;
+    }
+    *cursor = c;
+    return PDICT_OK;
+}
+
+/* In a transaction changes may move what the cursor stands on, so the bounds follow it and it is
+ * placed anew after each change. The least key above another is that key and a zero byte. */
+static int narrow(struct cursor *c, const pdict_row *row)
+{
+    int status;
+
+    c->from_id = c->flags & PDICT_SCAN_REVERSE ? c->from_id : row->id + 1;
+    c->to_id = c->flags & PDICT_SCAN_REVERSE ? row->id : c->to_id;
+    if (!(c->flags & PDICT_SCAN_BY_KEY))
+        return PDICT_OK;
+    if (c->flags & PDICT_SCAN_REVERSE)
+        return set_bound(c, &c->to, row->key);
+    if ((status = set_bound(c, &c->from, row->key)) == PDICT_OK)
+        c->from.data[c->from.size++] = '\0';
+    return status;
+}
+
+/* ---- by key ---- */
+
+static int next_by_key(struct cursor *c, bool is_first, pdict_row *row)
+{
+    bool is_reverse = (c->flags & PDICT_SCAN_REVERSE) != 0;
+    const struct bound *start = is_reverse ? &c->to : &c->from;
+    const struct bound *end = is_reverse ? &c->from : &c->to;
+    MDB_val record, value;
+    int order, status;
+
+    if (is_first)
+        status = pdict__lmdb_walk_seek(&c->walk, slice_of(start), &record, &value);
+    else
+        status = pdict__lmdb_walk_next(&c->walk, &record, &value);
+    if (status != PDICT_OK)
+        return status;
+    if ((status = pdict__lmdb_decode(c->view->store, &record, &value, row)) != PDICT_OK)
+        return status;
+    if (end->data == NULL)
+        return PDICT_OK;
+    order = compare(row->key, slice_of(end));
+    return (is_reverse ? order >= 0 : order < 0) ? PDICT_OK : PDICT_END;
+}
+
+/* ---- by id ---- */
+
+static int place_by_id(struct cursor *c, MDB_val *entry, MDB_val *record)
+{
+    bool is_reverse = (c->flags & PDICT_SCAN_REVERSE) != 0;
+    struct record_key at;
+    int rc;
+
+    pdict__lmdb_order_key(&at, c->map, is_reverse ? c->to_id : c->from_id);
+    *entry = (MDB_val){ at.size, at.bytes };
+    rc = mdb_cursor_get(c->order, entry, record, MDB_SET_RANGE);
+    if (is_reverse && (rc == 0 || rc == MDB_NOTFOUND))
+        rc = mdb_cursor_get(c->order, entry, record, rc == 0 ? MDB_PREV : MDB_LAST);
+    return rc;
+}
+
+static int row_at(struct cursor *c, uint64_t id, MDB_val *record, pdict_row *row)
+{
+    struct store *store = c->view->store;
+    MDB_val value;
+    int status;
+
+    if (record->mv_size < 4 || record->mv_size >= KEY_MAX)
+        return pdict__lmdb_damaged(store, "the order names a key that cannot be");
+    status = pdict__lmdb_seek(c->view, ROWS, record, &value, MDB_SET_KEY);
+    if (status == PDICT_NOTFOUND)
+        return pdict__lmdb_damaged(store, "the order names a row that is not there");
+    if (status == PDICT_OK)
+        status = pdict__lmdb_decode(store, record, &value, row);
+    if (status == PDICT_OK && row->id != id)
+        status = pdict__lmdb_damaged(store, "the order names another row");
+    return status;
+}
+
+static int next_by_id(struct cursor *c, bool is_first, pdict_row *row)
+{
+    MDB_val entry, record;
+    uint64_t id;
+    int rc;
+
+    if (is_first)
+        rc = place_by_id(c, &entry, &record);
+    else
+        rc = mdb_cursor_get(c->order, &entry, &record,
+                            c->flags & PDICT_SCAN_REVERSE ? MDB_PREV : MDB_NEXT);
+    if (rc == MDB_NOTFOUND)
+        return PDICT_END;
+    if (rc != 0)
+        return pdict__lmdb_fail(c->view->store, rc);
+    if (entry.mv_size != 12)
+        return pdict__lmdb_damaged(c->view->store, "an entry of the order is cut");
+    id = get_be64((const unsigned char *)entry.mv_data + 4);
+    if (get_be32(entry.mv_data) != c->map || id < c->from_id || id >= c->to_id)
+        return PDICT_END;
+    return row_at(c, id, &record, row);
+}
+
+int pdict__lmdb_scan_next(void *self, void *cursor, pdict_row *row)
+{
+    struct cursor *c = cursor;
+    bool is_first = !c->is_placed || c->changes != c->view->changes;
+    pdict_row found;
+    int status;
+
+    (void)self;
+    if (c->is_over)
+        return PDICT_END;
+    c->is_placed = true;
+    c->changes = c->view->changes;
+    if (c->flags & PDICT_SCAN_BY_KEY)
+        status = next_by_key(c, is_first, &found);
+    else
+        status = next_by_id(c, is_first, &found);
+    if (status == PDICT_OK && c->view->is_writer)
+        status = narrow(c, &found);
+    if (status == PDICT_OK)
+        *row = found;
+    c->is_over = status == PDICT_END;
+    return status;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* A store: opened after a look at its file, its facts, its change token, its sync. */
+#include "lmdb.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define TXN_ID_AT (PAGE_HEAD + offsetof(struct disk_meta, txn_id))
+#define LAST_AT   (PAGE_HEAD + offsetof(struct disk_meta, last_page))
+#define TRIES     1000
+
+/* ---- the meta pages ---- */
+
+static const volatile uint64_t *meta_word(const struct store *store, int meta, size_t at)
+{
+    return (const volatile uint64_t *)(store->metas + (size_t)meta * store->page_size + at);
+}
+
+uint64_t pdict__lmdb_last_page(const struct store *store)
+{
+    int newer = *meta_word(store, 1, TXN_ID_AT) > *meta_word(store, 0, TXN_ID_AT);
+
+    return *meta_word(store, newer, LAST_AT);
+}
+
+int pdict__lmdb_watch(void *self, const volatile uint64_t *words[2])
+{
+    struct store *store = self;
+
+    for (int i = 0; i < 2; i++)
+        words[i] = meta_word(store, i, TXN_ID_AT);
+    return PDICT_OK;
+}
+
+/* Do the words lie where this file expects them? Ask LMDB, between two looks that agree. */
+static int verify_metas(struct store *store)
+{
+    const volatile uint64_t *words[2];
+    MDB_envinfo facts;
+
+    pdict__lmdb_watch(store, words);
+    for (int i = 0; i < TRIES; i++) {
+        uint64_t a = *words[0], b = *words[1], last = pdict__lmdb_last_page(store);
+        mdb_env_info(store->env, &facts);
+        if (a != *words[0] || b != *words[1])
+            continue;
+        if (facts.me_last_txnid == (a > b ? a : b) && facts.me_last_pgno == last)
+            return PDICT_OK;
+        break;
+    }
+    return pdict_fail(
+        PDICT_UNSUPPORTED,
+        "lmdb: %s keeps its meta pages elsewhere than LMDB 0.9 does; use a build with "
+        "LMDB 0.9",
+        mdb_version(NULL, NULL, NULL));
+}
+
+/* ---- opening ---- */
+
+static int store_new(const pdict_backend_args *args, struct store **out)
+{
+    const pdict_option_value *reserve = &args->options[OPTION_RESERVE];
+    struct store *store = args->allocator.allocate(args->allocator.ctx, sizeof(*store));
+    int status;
+
+    if (store == NULL)
+        return no_memory("the store");
+    memset(store, 0, sizeof(*store));
+    store->allocator = args->allocator;
+    store->is_read_only = (args->flags & PDICT_BACKEND_READ_ONLY) != 0;
+    store->timeout_ms = args->timeout_ms;
+    store->reserve = (uint64_t)reserve->number;
+    store->writer = (struct view){ .store = store, .is_writer = true };
+    if ((status = pdict__lmdb_room_init(store)) != PDICT_OK) {
+        release(store, store);
+        return status;
+    }
+    *out = store;
+    store->path = allocate(store, strlen(args->path) + 1);
+    if (store->path == NULL)
+        return no_memory("a path");
+    strcpy(store->path, args->path);
+    return PDICT_OK;
+}
+
+void pdict__lmdb_close(void *self)
+{
+    struct store *store = self;
+
+    if (store == NULL)
+        return;
+    pdict__lmdb_env_close(store);
+    pdict__lmdb_room_destroy(store);
+    release(store, store->path);
+    release(store, store);
+}
+
+static int check_file(const pdict_backend_args *args, enum file_kind *kind, uint64_t *used_bytes)
+{
+    bool is_full = args->options[OPTION_PREFLIGHT].number != 0;
+    int status;
+
+    if (!args->options[OPTION_FORCE_NETWORK].number &&
+        (status = pdict__lmdb_check_file_system(args->path)) != PDICT_OK)
+        return status;
+    if ((status = pdict__lmdb_identify(args, is_full, kind, used_bytes)) != PDICT_OK)
+        return status;
+    if (*kind == FILE_STORE)
+        return PDICT_OK;
+    /* Blank is what a process leaves behind that dies while it creates a store. */
+    if (!(args->flags & PDICT_BACKEND_CREATE) || args->flags & PDICT_BACKEND_READ_ONLY)
+        return pdict_fail(PDICT_NOT_A_STORE,
+                          "lmdb: %s is empty; open it with mode=rwc to make it a store",
+                          args->path);
+    return PDICT_OK;
+}
+
+int pdict__lmdb_open(const pdict_backend_args *args, void **self)
+{
+    struct store *store = NULL;
+    enum file_kind kind;
+    uint64_t used_bytes;
+    int status;
+
+    if ((status = check_file(args, &kind, &used_bytes)) != PDICT_OK)
+        return status;
+    if ((status = store_new(args, &store)) != PDICT_OK)
+        goto done;
+    if ((status = pdict__lmdb_env_open(store, used_bytes)) != PDICT_OK)
+        goto done;
+    if ((status = verify_metas(store)) != PDICT_OK)
+        goto done;
+    if (kind != FILE_STORE && (status = pdict__lmdb_env_create(store)) != PDICT_OK)
+        goto done;
+    if ((status = pdict__lmdb_env_tables(store)) != PDICT_OK)
+        goto done;
+    *self = store;
+    store = NULL;
+done:
+    pdict__lmdb_close(store);
+    return status;
+}
+
+/* ---- facts ---- */
+
+static uint64_t size_of(const char *path)
+{
+    struct stat facts;
+
+    return stat(path, &facts) == 0 ? (uint64_t)facts.st_size : 0;
+}
+
+int pdict__lmdb_stat(void *self, pdict_backend_stat *stat)
+{
+    struct store *store = self;
+    MDB_envinfo facts = { 0 };
+
+    pdict__lmdb_enter(store);
+    if (!store->room.is_lost)
+        mdb_env_info(store->env, &facts);
+    pdict__lmdb_leave(store);
+    stat->format_version = FORMAT_VERSION;
+    stat->file_bytes = size_of(store->path) + size_of(store->lock_path);
+    snprintf(stat->detail, sizeof(stat->detail),
+             "pages of %zu bytes, %zu in use, %zu MiB of address space, %u of %u reader slots",
+             store->page_size, facts.me_last_pgno + 1, facts.me_mapsize >> 20, facts.me_numreaders,
+             facts.me_maxreaders);
+    return PDICT_OK;
+}
+
+int pdict__lmdb_sync(void *self)
+{
+    struct store *store = self;
+    int rc = store->is_read_only ? 0 : mdb_env_sync(store->env, 1);
+
+    return rc == 0 ? PDICT_OK : pdict__lmdb_fail_commit(store, rc);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* The write transaction: its turn, its durability, its end; and how records are written in it. */
+#include "lmdb.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <time.h>
+
+/* ---- whose turn it is ---- */
+
+/* LMDB waits for its own write lock without limit, so processes take turns at this byte first. */
+#define TURN_AT (INT64_C(1) << 62)
+
+#define PAUSE_LEAST_NS 50000
+#define PAUSE_MOST_NS  2000000
+
+static int lock_turn(const struct store *store, short kind)
+{
+    struct flock lock = { .l_type = kind, .l_whence = SEEK_SET, .l_start = TURN_AT, .l_len = 1 };
+
+    return fcntl(store->fd, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
+}
+
+static int take_turn(struct store *store, int64_t timeout_ms)
+{
+    struct timespec pause = { .tv_nsec = PAUSE_LEAST_NS };
+    int64_t begun_ms = 0;
+    int rc;
+
+    while ((rc = lock_turn(store, F_WRLCK)) == EAGAIN || rc == EACCES) {
+        int64_t now_ms = pdict__lmdb_steady_ms();
+        if (begun_ms == 0)
+            begun_ms = now_ms;
+        if (now_ms - begun_ms >= timeout_ms)
+            return pdict_fail(PDICT_BUSY,
+                              "lmdb: another process kept writing to %s until the timeout passed; "
+                              "try again or raise timeout=",
+                              store->path);
+        nanosleep(&pause, NULL);
+        if (pause.tv_nsec < PAUSE_MOST_NS)
+            pause.tv_nsec *= 2;
+    }
+    return rc == 0 ? PDICT_OK : pdict__lmdb_fail(store, rc);
+}
+
+/* ---- the transaction ---- */
+
+/* LMDB reads these when it commits. */
+static int set_durability(struct store *store, int durability)
+{
+    unsigned wanted = durability == PDICT_UNSAFE    ? MDB_NOSYNC
+                      : durability == PDICT_ORDERED ? MDB_NOMETASYNC
+                                                    : 0;
+    int rc = 0;
+
+    if (wanted == store->sync_flags)
+        return 0;
+    rc = mdb_env_set_flags(store->env, MDB_NOSYNC | MDB_NOMETASYNC, 0);
+    if (rc == 0 && wanted != 0)
+        rc = mdb_env_set_flags(store->env, wanted, 1);
+    store->sync_flags = wanted;
+    return rc;
+}
+
+/* A reader that died keeps pages from being used again, so look for one as the file grows. */
+static void check_readers(struct store *store)
+{
+    uint64_t last = pdict__lmdb_last_page(store);
+    int dead;
+
+    if (last < store->check_at)
+        return;
+    mdb_reader_check(store->env, &dead);
+    store->check_at = last + last / 8 + 4096;
+}
+
+static int begin(struct store *store, int durability)
+{
+    int rc;
+
+    check_readers(store);
+    if ((rc = set_durability(store, durability)) != 0)
+        return rc;
+    return mdb_txn_begin(store->env, NULL, 0, &store->writer.txn);
+}
+
+static int begin_mapped(struct store *store, int durability, int64_t timeout_ms)
+{
+    int rc, status;
+
+    for (;;) {
+        if ((status = pdict__lmdb_make_room(store, timeout_ms)) != PDICT_OK)
+            return status;
+        pdict__lmdb_enter(store);
+        if ((rc = begin(store, durability)) == 0)
+            return PDICT_OK;
+        pdict__lmdb_leave(store);
+        if (rc != MDB_MAP_RESIZED)
+            return pdict__lmdb_fail(store, rc);
+        if ((status = pdict__lmdb_adopt(store)) != PDICT_OK)
+            return status;
+    }
+}
+
+int pdict__lmdb_write_begin(void *self, int durability, int64_t timeout_ms, void **txn)
+{
+    struct store *store = self;
+    int status;
+
+    if (store->is_read_only)
+        return pdict_fail(PDICT_READ_ONLY,
+                          "lmdb: %s is open read-only; open it with mode=rw to write", store->path);
+    if ((status = take_turn(store, timeout_ms)) != PDICT_OK)
+        return status;
+    store->writer = (struct view){
+        .store = store, .is_writer = true, .timeout_ms = timeout_ms, .thread = pthread_self()
+    };
+    if ((status = begin_mapped(store, durability, timeout_ms)) != PDICT_OK) {
+        lock_turn(store, F_UNLCK);
+        return status;
+    }
+    *txn = &store->writer;
+    return PDICT_OK;
+}
+
+static void end(struct store *store)
+{
+    store->writer.txn = NULL;
+    pdict__lmdb_leave(store);
+    lock_turn(store, F_UNLCK);
+}
+
+/* LMDB closes the cursors of a write transaction itself. */
+void pdict__lmdb_write_abort(void *self, void *txn)
+{
+    struct view *view = txn;
+
+    assert(pthread_equal(view->thread, pthread_self()));
+    if (view->txn != NULL)
+        mdb_txn_abort(view->txn);
+    end(self);
+}
+
+/* After a failure in the middle LMDB refuses to begin anything. */
+static bool has_stopped(struct store *store)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+
+    if (rc == 0)
+        mdb_txn_abort(txn);
+    return rc == MDB_PANIC;
+}
+
+int pdict__lmdb_write_commit(void *self, void *txn)
+{
+    struct store *store = self;
+    struct view *view = txn;
+    int rc, status = PDICT_OK;
+
+    if (!pthread_equal(view->thread, pthread_self()))
+        return pdict_fail(
+            PDICT_MISUSE,
+            "lmdb: a transaction of %s is finished by the thread that began it, since "
+            "LMDB's lock belongs to that",
+            store->path);
+    if (view->changes == 0) {
+        pdict__lmdb_write_abort(self, txn);
+        return PDICT_OK;
+    }
+    if ((rc = mdb_txn_commit(view->txn)) != 0) {
+        store->has_failed_midway = has_stopped(store);
+        status = pdict__lmdb_fail_commit(store, rc);
+    }
+    end(store);
+    return status;
+}
+
+/* ---- records ---- */
+
+int pdict__lmdb_put_room(struct view *view, enum table table, const struct record_key *key,
+                         size_t size, unsigned char **room)
+{
+    MDB_val record = { key->size, (void *)key->bytes }, value = { size, NULL };
+    MDB_cursor *cursor;
+    int rc, status;
+
+    if ((status = pdict__lmdb_cursor(view, table, &cursor)) != PDICT_OK)
+        return status;
+    view->changes++;
+    if ((rc = mdb_cursor_put(cursor, &record, &value, MDB_RESERVE)) != 0)
+        return pdict__lmdb_fail(view->store, rc);
+    *room = value.mv_data;
+    return PDICT_OK;
+}
+
+int pdict__lmdb_put(struct view *view, enum table table, const struct record_key *key,
+                    pdict_slice value)
+{
+    unsigned char *room;
+    int status = pdict__lmdb_put_room(view, table, key, value.size, &room);
+
+    if (status == PDICT_OK && value.size > 0)
+        memcpy(room, value.data, value.size);
+    return status;
+}
+
+int pdict__lmdb_del_here(struct view *view, enum table table)
+{
+    MDB_cursor *cursor;
+    int rc, status;
+
+    if ((status = pdict__lmdb_cursor(view, table, &cursor)) != PDICT_OK)
+        return status;
+    view->changes++;
+    rc = mdb_cursor_del(cursor, 0);
+    return rc == 0 ? PDICT_OK : pdict__lmdb_fail(view->store, rc);
+}
+
+int pdict__lmdb_del(struct view *view, enum table table, const struct record_key *key)
+{
+    MDB_val record = { key->size, (void *)key->bytes }, value;
+    int status = pdict__lmdb_seek(view, table, &record, &value, MDB_SET);
+
+    if (status == PDICT_NOTFOUND)
+        return pdict__lmdb_damaged(view->store, "an index lacks an entry");
+    return status == PDICT_OK ? pdict__lmdb_del_here(view, table) : status;
+}
