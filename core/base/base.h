@@ -67,14 +67,32 @@ int pdict__options_find(const struct option_set *set, const char *name);
  * same option is PDICT_CONTRADICTION. */
 int pdict__options_set(struct option_set *set, size_t at, const char *text, const char *owner);
 void pdict__options_free(struct option_set *set);
+/* Has it a name, a type, limits in order, help, and a default that it accepts itself? */
+bool pdict__option_is_sound(const pdict_option_spec *spec);
 
-/* ---- extension.c: which backends and codecs this build has ---- */
+/* ---- extension.c: which backends and codecs there are; found without a lock ---- */
 
 const pdict_backend *pdict__backend_find(const char *name); /* NULL: none */
 const pdict_backend *pdict__backend_at(size_t index);       /* NULL: behind the last */
 const pdict_codec *pdict__codec_find(const char *name);
 const pdict_codec *pdict__codec_by_id(int kind, uint8_t id);
 const pdict_codec *pdict__codec_at(size_t index);
+
+/* ---- register.c: those of them that came at run time ---- */
+
+const pdict_backend *pdict__registered_backend(size_t index); /* NULL: behind the last */
+const pdict_codec *pdict__registered_codec(size_t index);
+
+/* ---- check.c: tables from outside; `who` is named in error texts ---- */
+
+/* Of any table: PDICT_UNSUPPORTED for another ABI or less than `least` bytes. */
+int pdict__table_check_head(const char *who, const void *table, size_t least);
+/* PDICT_INVAL says what is wrong. */
+int pdict__backend_check(const char *who, const pdict_backend *backend);
+/* All but the table of its kind, of which only struct_size is looked at. */
+int pdict__codec_check(const char *who, const pdict_codec *codec);
+int pdict__compressor_check(const char *who, const char *name, const pdict_compressor *compressor);
+int pdict__cipher_check(const char *who, const char *name, const pdict_cipher *cipher);
 
 /* ---- hash.c: XXH3 ---- */
 

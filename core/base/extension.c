@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Which backends and codecs this build has: the generated tables, the only place with names. */
+/* Which backends and codecs there are: the generated tables, and what was registered since. */
+#include <pdict/ext/register.h>
+
 #include "base/base.h"
 
 extern const pdict_backend *const pdict__builtin_backends[];
@@ -7,20 +9,24 @@ extern const pdict_codec *const pdict__builtin_codecs[];
 
 const pdict_backend *pdict__backend_at(size_t index)
 {
-    for (size_t i = 0; pdict__builtin_backends[i]; i++) {
-        if (i == index)
-            return pdict__builtin_backends[i];
+    size_t n_builtin = 0;
+
+    for (; pdict__builtin_backends[n_builtin]; n_builtin++) {
+        if (n_builtin == index)
+            return pdict__builtin_backends[index];
     }
-    return NULL;
+    return pdict__registered_backend(index - n_builtin);
 }
 
 const pdict_codec *pdict__codec_at(size_t index)
 {
-    for (size_t i = 0; pdict__builtin_codecs[i]; i++) {
-        if (i == index)
-            return pdict__builtin_codecs[i];
+    size_t n_builtin = 0;
+
+    for (; pdict__builtin_codecs[n_builtin]; n_builtin++) {
+        if (n_builtin == index)
+            return pdict__builtin_codecs[index];
     }
-    return NULL;
+    return pdict__registered_codec(index - n_builtin);
 }
 
 const pdict_backend *pdict__backend_find(const char *name)
@@ -54,4 +60,14 @@ const pdict_codec *pdict__codec_by_id(int kind, uint8_t id)
             return codec;
     }
     return NULL;
+}
+
+const pdict_backend *pdict_backend_find(const char *name)
+{
+    return pdict__backend_find(name);
+}
+
+const pdict_codec *pdict_codec_find(const char *name)
+{
+    return pdict__codec_find(name);
 }

@@ -135,3 +135,16 @@ void pdict__options_free(struct option_set *set)
         pdict__free(set->allocator, set->values);
     *set = (struct option_set){ 0 };
 }
+
+bool pdict__option_is_sound(const pdict_option_spec *spec)
+{
+    int64_t number;
+
+    if (!*spec->name || !spec->help || !*spec->help)
+        return false;
+    if (spec->type < PDICT_OPTION_FLAG || spec->type > PDICT_OPTION_TEXT || spec->min > spec->max)
+        return false;
+    if (spec->type == PDICT_OPTION_CHOICE && !spec->choices)
+        return false;
+    return !spec->fallback || parse_value(spec, spec->fallback, &number);
+}

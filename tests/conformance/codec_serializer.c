@@ -20,12 +20,12 @@ static void check_reads_only_its_input(const pdict_codec *codec)
 
     guarded_open(&g, sizeof(data));
     for (int round = 0; round < 20000; round++) {
-        size_t size = random_below(&random, sizeof(data));
-        int edge = (int)random_below(&random, GUARDED_EDGES), status;
+        size_t size = suite_random_below(&random, sizeof(data));
+        int edge = (int)suite_random_below(&random, GUARDED_EDGES), status;
         /* mostly ASCII with a wild byte here and there, else nothing gets past the first bytes */
         memset(data, 'a', size);
-        for (size_t n = random_below(&random, 4); n > 0 && size > 0; n--)
-            data[random_below(&random, size)] = (unsigned char)random_next(&random);
+        for (size_t n = suite_random_below(&random, 4); n > 0 && size > 0; n--)
+            data[suite_random_below(&random, size)] = (unsigned char)suite_random_next(&random);
         status = check(codec, guarded_copy(&g, data, size, edge), size);
         CHECK(status == PDICT_OK || status == PDICT_INVAL);
         CHECK(status == PDICT_OK || pdict_error_text()[0] != '\0');

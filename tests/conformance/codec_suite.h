@@ -60,9 +60,9 @@ typedef struct suite_random {
     uint64_t state;
 } suite_random;
 
-uint64_t random_next(suite_random *random);
-size_t random_below(suite_random *random, size_t limit);
-void random_fill(suite_random *random, void *out, size_t size);
+uint64_t suite_random_next(suite_random *random);
+size_t suite_random_below(suite_random *random, size_t limit);
+void suite_random_fill(suite_random *random, void *out, size_t size);
 
 enum sample_shape {
     SAMPLE_ZEROS,

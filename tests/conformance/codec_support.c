@@ -13,7 +13,7 @@
 const size_t sample_sizes[] = { 0, 1, 2, 15, 16, 17, 100, 4096, 65537, 1048576, SIZE_MAX };
 
 /* splitmix64, Steele, Lea and Flood 2014 */
-uint64_t random_next(suite_random *random)
+uint64_t suite_random_next(suite_random *random)
 {
     uint64_t z = random->state += UINT64_C(0x9E3779B97F4A7C15);
 
@@ -22,17 +22,17 @@ uint64_t random_next(suite_random *random)
     return z ^ (z >> 31);
 }
 
-size_t random_below(suite_random *random, size_t limit)
+size_t suite_random_below(suite_random *random, size_t limit)
 {
-    return (size_t)(random_next(random) % limit);
+    return (size_t)(suite_random_next(random) % limit);
 }
 
-void random_fill(suite_random *random, void *out, size_t size)
+void suite_random_fill(suite_random *random, void *out, size_t size)
 {
     unsigned char *bytes = out;
 
     for (size_t i = 0; i < size; i++)
-        bytes[i] = (unsigned char)random_next(random);
+        bytes[i] = (unsigned char)suite_random_next(random);
 }
 
 static void fill_words(unsigned char *out, size_t size)
@@ -43,7 +43,7 @@ static void fill_words(unsigned char *out, size_t size)
     size_t at = 0;
 
     while (at < size) {
-        const char *word = words[random_below(&random, COUNT_OF(words))];
+        const char *word = words[suite_random_below(&random, COUNT_OF(words))];
         while (*word != '\0' && at < size)
             out[at++] = (unsigned char)*word++;
         if (at < size)
@@ -60,9 +60,9 @@ static void fill_records(unsigned char *out, size_t size)
     while (at < size) {
         int length = snprintf(
             line, sizeof(line), "{\"id\":%u,\"name\":\"user-%u\",\"active\":%s,\"score\":%u.%u}\n",
-            (unsigned)at, (unsigned)random_below(&random, 9999),
-            random_below(&random, 2) ? "true" : "false", (unsigned)random_below(&random, 100),
-            (unsigned)random_below(&random, 10));
+            (unsigned)at, (unsigned)suite_random_below(&random, 9999),
+            suite_random_below(&random, 2) ? "true" : "false",
+            (unsigned)suite_random_below(&random, 100), (unsigned)suite_random_below(&random, 10));
         size_t part = (size_t)length < size - at ? (size_t)length : size - at;
         memcpy(out + at, line, part);
         at += part;
@@ -83,7 +83,7 @@ void sample_fill(int shape, void *out, size_t size)
     if (shape == SAMPLE_ZEROS && size != 0)
         memset(out, 0, size);
     else if (shape == SAMPLE_RANDOM)
-        random_fill(&random, out, size);
+        suite_random_fill(&random, out, size);
     else if (shape == SAMPLE_TEXT)
         fill_words(out, size);
     else if (shape == SAMPLE_RECORDS)

@@ -28,6 +28,8 @@ enum need {
 struct subject {
     const pdict_backend *backend;
     pdict_option_value options[MAX_OPTIONS]; /* the defaults of the backend's specs */
+    const pdict_backend *below;              /* when the backend is a layer, else NULL */
+    pdict_option_value options_below[MAX_OPTIONS];
     pdict_allocator allocator;
     char directory[MAX_PATH];
     char path[MAX_PATH];

@@ -139,8 +139,14 @@ int try_open(struct subject *t, unsigned flags)
                                 .timeout_ms = 5000,
                                 .options = t->options,
                                 .allocator = t->allocator };
+    pdict_backend_args args_below = args;
     int status;
 
+    args_below.options = t->options_below;
+    if (t->below != NULL) {
+        args.next = t->below;
+        args.next_args = &args_below;
+    }
     t->self = NULL;
     status = t->backend->open(&args, &t->self);
     if (status != PDICT_OK)

@@ -34,6 +34,8 @@ static bool try_step(struct world *w, const struct step *step, int failure, unsi
 
 static void try_setup(const struct setup *setup, bool is_onward)
 {
+    if (!setup_is_built(setup))
+        return;
     for (size_t i = 0; i < n_steps; i++) {
         const char *after = step_result(setup, &steps[i]), *before;
 
@@ -68,6 +70,11 @@ TEST(calls, one_that_fails_in_a_file_is_reported_and_changes_nothing)
 TEST(calls, those_that_fail_in_a_sealed_file_are_reported_and_change_nothing)
 {
     try_setup(&setups[3], true);
+}
+
+TEST(calls, one_that_fails_in_a_mapped_file_is_reported_and_changes_nothing)
+{
+    try_setup(&setups[4], false);
 }
 
 /* ---- opening ---- */
@@ -111,6 +118,8 @@ TEST(calls, an_open_that_fails_leaves_an_existing_store_as_it_was)
         const char *before;
         struct world w;
 
+        if (!setup_is_built(&setups[i]))
+            continue;
         world_make(&w, &setups[i]);
         before = world_text(&w);
         world_close(&w);
@@ -123,6 +132,8 @@ TEST(calls, a_first_open_that_fails_can_be_repeated)
     for (size_t i = 0; i < n_setups; i++) {
         struct world w;
 
+        if (!setup_is_built(&setups[i]))
+            continue;
         world_make(&w, &setups[i]);
         world_close(&w);
         snprintf(w.path, sizeof(w.path), "%s",
@@ -206,6 +217,8 @@ TEST(calls, a_wrong_bit_in_a_record_never_becomes_another_value)
     for (size_t i = 0; i < n_setups; i++) {
         struct world w;
 
+        if (!setup_is_built(&setups[i]))
+            continue;
         world_make(&w, &setups[i]);
         for (unsigned bit = 0; bit < 8 * 160; bit++) {
             pdict_view view;

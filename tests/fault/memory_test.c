@@ -25,6 +25,8 @@ static bool try_step(struct world *w, const struct step *step, unsigned n, bool 
 /* A failure that the library can do without is a success like any other. */
 static void try_setup(const struct setup *setup, bool is_onward)
 {
+    if (!setup_is_built(setup))
+        return;
     for (size_t i = 0; i < n_steps; i++) {
         const char *after = step_result(setup, &steps[i]), *before, *text;
         bool is_hit = true;
@@ -93,6 +95,8 @@ TEST(memory, an_open_that_runs_out_of_it_leaves_the_store_as_it_was)
         const char *before;
         struct world w;
 
+        if (!setup_is_built(&setups[i]))
+            continue;
         world_make(&w, &setups[i]);
         before = world_text(&w);
         world_close(&w);
@@ -109,6 +113,8 @@ TEST(memory, a_first_open_that_runs_out_of_it_can_be_repeated)
     for (size_t i = 0; i < n_setups; i++) {
         struct world w;
 
+        if (!setup_is_built(&setups[i]))
+            continue;
         world_make(&w, &setups[i]);
         world_close(&w);
         snprintf(w.path, sizeof(w.path), "%s",

@@ -2,16 +2,21 @@
 /* A small store with something of everything: made, described, checked. */
 #include "world.h"
 
+#include <pdict/ext/register.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 const struct setup setups[] = {
-    { "memory", "raw", false, false },
-    { "memory", "raw,zstd:3,xchacha20", false, true },
-    { "sqlite", "raw", true, false },
-    { "sqlite", "raw,zlib:6,xchacha20", true, true },
+    { "memory", "raw", false, false }, { "memory", "raw,zstd:3,xchacha20", false, true },
+    { "sqlite", "raw", true, false },  { "sqlite", "raw,zlib:6,xchacha20", true, true },
+    { "lmdb", "raw", true, false },    { "lmdb", "raw,zstd:3,xchacha20", true, true },
 };
 const size_t n_setups = sizeof(setups) / sizeof(setups[0]);
+
+bool setup_is_built(const struct setup *setup)
+{
+    return pdict_backend_find(setup->backend) != NULL;
+}
 
 const char world_value[] = "a value that is long enough to be made shorter, shorter, and shorter";
 

@@ -17,8 +17,11 @@ struct setup {
     bool is_sealed;
 };
 
+/* The first two are in memory, the others in files. */
 extern const struct setup setups[];
 extern const size_t n_setups;
+
+bool setup_is_built(const struct setup *setup);
 
 /* An allocator that counts, and fails when it is told to. */
 struct memory {

@@ -110,6 +110,15 @@ passes pages
 sed -i '/^## Limits/d' tree/docs/codecs/two.md            && refuses pages "a missing heading"
 rm tree/docs/backends/one.md                              && refuses pages "a missing page"
 
+region() {
+    printf '%s\n' '/* [part] */' 'int part;' '/* [part] */' >>tree/examples/main.c
+    printf '%s\n' '<!-- region examples/main.c part -->' '```c' 'int part;' '```' 'text' >tree/docs/page.md
+}
+passes regions
+region; run regions || { echo "regions: fails on a page that is right:"; cat output; failed=1; }
+sed -i 's/^int part;/int other;/' tree/docs/page.md       && refuses regions "code that differs"
+region; sed -i 's/\[part\]/[no]/' tree/examples/main.c    && refuses regions "a region that is not there"
+
 passes docs
 sed -i 's/`level`/`depth`/' tree/docs/codecs/two.md       && refuses docs "an option of another name"
 sed -i '/`level`/d' tree/docs/codecs/two.md               && refuses docs "an option that is not listed"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs the codec conformance tests against every built-in codec, each test in its own process. */
+/* Runs the cases of the conformance suite on a codec, each in a process of its own. */
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,27 +8,12 @@
 #include <unistd.h>
 
 #include "codec_suite.h"
-
-#define EXIT_SKIPPED 77
-
-extern const pdict_codec *const pdict__builtin_codecs[];
+#include "program.h"
 
 static const codec_test *const suites[] = {
     codec_table_tests,  codec_serializer_tests, codec_compressor_tests, codec_hostile_tests,
     codec_memory_tests, codec_cipher_tests,     codec_primitive_tests,  codec_vector_tests,
 };
-
-typedef struct selection {
-    const char *codec; /* NULL: all */
-    const char *test;  /* NULL: all */
-    bool only_list;
-} selection;
-
-typedef struct tally {
-    int passed;
-    int failed;
-    int skipped;
-} tally;
 
 static _Thread_local char note[160];
 
@@ -98,83 +83,39 @@ static int wait_for(pid_t child)
     return WEXITSTATUS(state);
 }
 
-static void run_one(const codec_test *test, const pdict_codec *codec, tally *sum)
+static int run_test(const struct settings *settings, const codec_test *test,
+                    const pdict_codec *codec)
 {
     pid_t child;
-    int code;
 
+    if (!settings->is_forking) {
+        test->run(codec);
+        return EXIT_SUCCESS;
+    }
     fflush(NULL);
     child = fork();
     if (child == 0) {
         test->run(codec);
         exit(EXIT_SUCCESS);
     }
-    code = wait_for(child);
-    if (code == EXIT_SUCCESS)
-        sum->passed++;
-    else if (code == EXIT_SKIPPED)
-        sum->skipped++;
-    else
-        sum->failed++;
-    printf("%s %s.%s\n",
-           code == EXIT_SUCCESS   ? "pass"
-           : code == EXIT_SKIPPED ? "skip"
-                                  : "FAIL",
-           codec->name, test->name);
+    return wait_for(child);
 }
 
-static void visit_codec(const pdict_codec *codec, const selection *chosen, tally *sum)
+bool run_codec(const struct settings *settings, const char *label, struct tally *total)
 {
-    for (size_t i = 0; i < COUNT_OF(suites); i++)
+    const pdict_codec *codec = pdict_codec_find(label);
+    struct tally tally = { 0 };
+    char name[256];
+
+    if (codec == NULL)
+        return false;
+    for (size_t i = 0; i < COUNT_OF(suites); i++) {
         for (const codec_test *test = suites[i]; test->name != NULL; test++) {
-            if (!is_about(test, codec))
-                continue;
-            if (chosen->test != NULL && strcmp(chosen->test, test->name) != 0)
-                continue;
-            if (chosen->only_list)
-                printf("%s.%s\n", codec->name, test->name);
-            else
-                run_one(test, codec, sum);
+            snprintf(name, sizeof(name), "%s.%s", label, test->name);
+            if (is_about(test, codec) && is_chosen(settings, name))
+                report(run_test(settings, test, codec), name, NULL, &tally);
         }
-}
-
-static int usage(const char *program)
-{
-    fprintf(stderr, "usage: %s [--codec NAME] [--test NAME] [--list]\n", program);
-    return 2;
-}
-
-static bool parse(int argc, char **argv, selection *chosen)
-{
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--list") == 0)
-            chosen->only_list = true;
-        else if (strcmp(argv[i], "--codec") == 0 && i + 1 < argc)
-            chosen->codec = argv[++i];
-        else if (strcmp(argv[i], "--test") == 0 && i + 1 < argc)
-            chosen->test = argv[++i];
-        else
-            return false;
     }
+    sum_up(settings, label, &tally, total);
     return true;
-}
-
-int main(int argc, char **argv)
-{
-    selection chosen = { 0 };
-    tally sum = { 0 };
-
-    if (!parse(argc, argv, &chosen))
-        return usage(argv[0]);
-    for (const pdict_codec *const *codec = pdict__builtin_codecs; *codec != NULL; codec++)
-        if (chosen.codec == NULL || strcmp(chosen.codec, (*codec)->name) == 0)
-            visit_codec(*codec, &chosen, &sum);
-    if (chosen.only_list)
-        return EXIT_SUCCESS;
-    printf("%d passed, %d failed, %d skipped\n", sum.passed, sum.failed, sum.skipped);
-    if (sum.passed + sum.failed + sum.skipped == 0)
-        return usage(argv[0]);
-    if (sum.failed != 0)
-        return EXIT_FAILURE;
-    return sum.passed == 0 ? EXIT_SKIPPED : EXIT_SUCCESS;
 }
