@@ -74,6 +74,30 @@ const struct verb tool_verbs[] = {
       "  pdict maps STORE --drop NAME --force\n"
       "  pdict maps STORE --rename NAME --to NEW\n"
       "No passphrase is needed for any of them.\n" },
+    { "verify", "STORE", "look at everything that is stored, and report what is wrong", 1, 1,
+      OPTIONS_STORE | OPTIONS_SECRET | OPT(MAP) | OPT(SUBSET) | OPT(QUIET), tool_verify,
+      "Looks at all maps, or at that of --map: every record through checksum or tag, that keys\n"
+      "and records belong together, counts, and the file itself. Exits 13 when anything is\n"
+      "wrong, and changes nothing. Without their passphrase or key sealed records are looked at\n"
+      "from outside. --subset 1/7, 2/7.. spread the work over a week.\n" },
+    { "repair", "STORE NEW", "copy what is sound of a damaged store into a new one", 2, 2,
+      OPTIONS_STORE | OPTIONS_SECRET | OPT(QUIET), tool_repair,
+      "A damaged record is set aside, as it is, as the value of its key in the map NAME.damaged\n"
+      "of the new store; exits 3 when there are any. STORE is only read.\n" },
+    { "backup", "STORE FILE", "copy a store into a file, while others write to it", 2, 2,
+      OPTIONS_STORE | OPT(QUIET), tool_backup,
+      "The copy is of one moment, and has its name only once it is whole. FILE must be new.\n" },
+    { "compact", "STORE", "give back the space that deleted entries have left", 1, 1,
+      OPTIONS_STORE | OPT(QUIET), tool_compact,
+      "With sqlite others go on reading and writing; lmdb has to be alone with the store.\n" },
+    { "migrate", "STORE NEW", "copy maps into a new store, by another backend or other codecs", 2,
+      2, OPTIONS_STORE | OPTIONS_SECRET | OPT(MAP) | OPT(CODECS) | OPT(VERIFY) | OPT(QUIET),
+      tool_migrate,
+      "  pdict migrate app.db lmdb:app.lmdb --verify\n"
+      "Copies all maps, or that of --map, as of one moment: versions, creation, expiry and order\n"
+      "are kept. Without --codecs records are copied as they are, and no passphrase is needed.\n"
+      "NEW must be new, and has its name only once it is whole; after an interruption the same\n"
+      "command goes on where it was. What is written to STORE meanwhile is not carried over.\n" },
     { "info", "[NAME]", "list the backends and codecs of this build, with their options", 0, 1,
       OPTIONS_ALL, tool_info, NULL },
     { "version", "", "print the version", 0, 0, OPTIONS_ALL, tool_version, NULL },

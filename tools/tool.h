@@ -39,7 +39,7 @@ enum tool_option {
     OPT_OUTPUT, OPT_RAW, OPT_KEYS_FROM, OPT_MEASURE,
     OPT_PREFIX, OPT_FROM, OPT_TO, OPT_BY_KEY, OPT_REVERSE, OPT_LIMIT, OPT_LONG, OPT_NULL,
     OPT_FORMAT, OPT_KEY, OPT_SKIP_EXISTING, OPT_KEEP_GOING, OPT_BATCH, OPT_PLAINTEXT,
-    OPT_IF_MISSING, OPT_DROP, OPT_RENAME, OPT_FORCE,
+    OPT_IF_MISSING, OPT_DROP, OPT_RENAME, OPT_FORCE, OPT_SUBSET, OPT_VERIFY,
     OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP,
     OPT_COUNT
 };
@@ -148,11 +148,13 @@ struct progress {
     const char *verb; /**< borrowed; NULL: silent */
     double began;     /**< seconds, monotonic */
     double shown;
-    int width; /**< of the line on the screen now */
+    int width;     /**< of the line on the screen now */
+    bool is_bytes; /**< what is counted; else records */
 };
 
 void tool_progress_begin(struct progress *progress, const struct invocation *in, const char *verb);
 void tool_progress_show(struct progress *progress, uint64_t records, uint64_t at, uint64_t of);
+void tool_progress_clear(struct progress *progress);
 void tool_progress_end(struct progress *progress);
 
 /* ---- Stores ---------------------------------------------------------------------------------- */
@@ -179,6 +181,13 @@ int tool_open(const struct invocation *in, const char *mode, pdict **out);
 int tool_open_store(const struct invocation *in, const char *mode, pdict_store **out);
 int tool_probe(const struct invocation *in);
 
+/* upkeep.c: what the verbs for whole stores share; the progress function's ctx is the progress. */
+void tool_upkeep_begin(struct progress *progress, const struct invocation *in);
+int tool_upkeep_progress(void *ctx, const char *phase, uint64_t done, uint64_t total);
+int tool_upkeep_fail(const struct invocation *in, int status);
+int tool_open_shared(const struct invocation *in, pdict_store **out);
+void tool_secret_slices(const struct secret *secret, pdict_slice *passphrase, pdict_slice *key);
+
 /* select.c */
 /** Which keys a verb walks. */
 struct selection {
@@ -204,6 +213,11 @@ int tool_load(struct invocation *in);
 int tool_dump(struct invocation *in);
 int tool_info(struct invocation *in);
 int tool_maps(struct invocation *in);
+int tool_verify(struct invocation *in);
+int tool_repair(struct invocation *in);
+int tool_backup(struct invocation *in);
+int tool_compact(struct invocation *in);
+int tool_migrate(struct invocation *in);
 int tool_version(struct invocation *in);
 int tool_help_run(struct invocation *in);
 

@@ -5,12 +5,6 @@
 
 #include "map/map.h"
 
-/* The SYSTEM values of a map, copied out of a snapshot, so that a slow key derivation holds none. */
-struct stored_map {
-    uint32_t number;
-    struct buf descriptor, codecs, keyring, keyring_copy;
-};
-
 static pdict_slice slice_of(const struct buf *buf)
 {
     return pdict_bytes(buf->data, buf->size);
@@ -337,10 +331,22 @@ static struct map *share(struct map *fresh)
     return map;
 }
 
+/* Every opener proves its secret, also when the map is open already. */
+int pdict__map_open_stored(struct store *store, const struct map_wish *wish,
+                           const struct stored_map *stored, struct map **out)
+{
+    struct map *fresh;
+    int status = map_new(store, wish, stored, &fresh);
+
+    if (status == PDICT_OK)
+        *out = share(fresh);
+    return status;
+}
+
+/* The values are copied out, so that a slow key derivation holds no snapshot. */
 int pdict__map_open(struct store *store, const struct map_wish *wish, struct map **out)
 {
     struct stored_map stored;
-    struct map *fresh;
     int status;
 
     stored_init(&stored, &store->allocator);
@@ -355,12 +361,9 @@ int pdict__map_open(struct store *store, const struct map_wish *wish, struct map
                             "which ones there are with `pdict maps`",
                             store->path, wish->name);
     }
-    /* Every opener proves its secret, also when the map is open already. */
     if (status == PDICT_OK)
-        status = map_new(store, wish, &stored, &fresh);
+        status = pdict__map_open_stored(store, wish, &stored, out);
     stored_free(&stored);
-    if (status == PDICT_OK)
-        *out = share(fresh);
     return status;
 }
 

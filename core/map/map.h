@@ -35,8 +35,17 @@ struct map_wish {
     int64_t timeout_ms;
 };
 
+/* The SYSTEM values of a map, copied out of a snapshot; empty: there is none. */
+struct stored_map {
+    uint32_t number;
+    struct buf descriptor, codecs, keyring, keyring_copy;
+};
+
 /* Find or make a map, believe its secret and refuse contradictions. Statuses as pdict_open(). */
 int pdict__map_open(struct store *store, const struct map_wish *wish, struct map **out);
+/* The same for a map that was found already; its name serves error texts only. */
+int pdict__map_open_stored(struct store *store, const struct map_wish *wish,
+                           const struct stored_map *stored, struct map **out);
 void pdict__map_release(struct map *map);
 /* A name that a map can have: 1-200 bytes of UTF-8 without control characters. */
 int pdict__map_name_check(const char *name);
