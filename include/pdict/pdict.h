@@ -71,8 +71,9 @@ typedef struct pdict_options {
  * Open a map, making store and map when they are absent and the mode allows it.
  *
  * The URI is `BACKEND:PATH?NAME=VALUE&...`, with %XX escapes; or just a path, whose backend is
- * recognised by the file's content (a new file becomes SQLite). A map that exists brings its own
- * codecs and settings; options that contradict them are refused, never silently applied.
+ * recognised by the file's content (a new file becomes SQLite). Layers stand before the backend:
+ * `trace+sqlite:a.db`. A map that exists brings its own codecs and settings; options that
+ * contradict them are refused, never silently applied.
  *
  * | option       | value                          | meaning                                       |
  * |--------------|--------------------------------|-----------------------------------------------|
@@ -80,8 +81,8 @@ typedef struct pdict_options {
  * | `mode`       | `ro`, `rw`, `rwc` (default)    | read-only; existing only; create              |
  * | `codecs`     | `raw,zstd:3,xchacha20`         | serializer, compressor, cipher, told by name;  |
  * |              |                                | each may be left out; `none` = `raw`          |
- * | `durability` | `full` (default), `ordered`,   | what a returned put survives; see              |
- * |              | `unsafe`                       | docs/durability in the manual                 |
+ * | `durability` | `full` (default), `ordered`,   | what a returned put survives, see              |
+ * |              | `unsafe`                       | enum pdict_commit_durability                  |
  * | `timeout`    | duration, default `10s`        | longest wait for another writer               |
  * | `max_value`  | size, default `64MiB`          | largest value, fixed at creation              |
  * | `checksum`   | `on` (default), `off`          | fixed at creation; sealed records need none   |
@@ -138,8 +139,9 @@ typedef struct pdict_view {
  * @param[out] out  Pinned; release with pdict_view_release(). Zeroed on failure.
  * @return PDICT_OK; PDICT_NOTFOUND: absent or expired; PDICT_CHECKSUM, PDICT_FORMAT: the record is
  *         damaged; PDICT_AUTH: sealed by another key, or changed since; PDICT_DOWNGRADE: a plain
- *         record in an encrypted map; PDICT_UNKNOWN_CODEC: written with one this build lacks;
- *         PDICT_TOO_BIG: it claims to be larger than max_value; PDICT_BUSY.
+ *         record in an encrypted map; PDICT_UNKNOWN_CODEC, PDICT_NEWER_FORMAT: this build lacks
+ *         what it was written with; PDICT_TOO_BIG: it claims to be larger than max_value;
+ *         PDICT_BUSY.
  *
  * Ownership: the bytes stay unchanged until release, whatever is written meanwhile.
  * Threads:   any; a view may be released on another thread than the one that read it.
