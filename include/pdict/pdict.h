@@ -39,7 +39,7 @@ typedef struct pdict_setting {
     const char *value;
 } pdict_setting;
 
-/** Returns the time in Unix milliseconds; any thread, never decreasing by more than the caller can bear. */
+/** Returns the time in Unix milliseconds. Called on any thread. */
 typedef int64_t (*pdict_clock_fn)(void *ctx);
 
 /** What cannot or should not be typed into a URI. Everything may stay zero. */
@@ -290,7 +290,13 @@ PDICT_API int pdict_clear(pdict *d, unsigned confirm);
 
 #define PDICT_CLEAR_EVERYTHING 0xC1EA6u
 
-/** Forget what is kept in RAM for this map; the store is not touched. Always PDICT_OK. Since 0.1. */
+/**
+ * Forget what is kept in RAM for this map; the store is not touched.
+ *
+ * @return PDICT_OK; PDICT_FORKED.
+ *
+ * Since 0.1.
+ */
 PDICT_API int pdict_clear_cache(pdict *d);
 
 /* ---- 3. Many keys ------------------------------------------------------------------------- */
