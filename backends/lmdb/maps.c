@@ -170,7 +170,7 @@ int pdict__lmdb_map_rename(void *self, void *txn, uint32_t map, pdict_slice name
 {
     unsigned char number[4];
     struct tally tally;
-    uint32_t owner;
+    uint32_t owner = 0;
     int status;
 
     if ((status = pdict__lmdb_catalogue(txn, map, &tally)) != PDICT_OK)

@@ -100,7 +100,7 @@ int pdict__lmdb_cursor(struct view *view, enum table table, MDB_cursor **cursor)
 int pdict__lmdb_seek(struct view *view, enum table table, MDB_val *key, MDB_val *value,
                      MDB_cursor_op op)
 {
-    MDB_cursor *cursor;
+    MDB_cursor *cursor = NULL;
     int rc, status;
 
     if ((status = pdict__lmdb_cursor(view, table, &cursor)) != PDICT_OK)

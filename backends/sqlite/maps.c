@@ -196,7 +196,7 @@ static int add_to_catalogue(struct conn *conn, pdict_slice name, uint32_t *map)
 int pdict__sqlite_map_create(void *self, void *txn, pdict_slice name, uint32_t *map)
 {
     struct conn *conn = txn;
-    uint32_t number;
+    uint32_t number = 0;
     int status;
 
     (void)self;
@@ -242,7 +242,7 @@ int pdict__sqlite_map_drop(void *self, void *txn, uint32_t map)
 int pdict__sqlite_map_rename(void *self, void *txn, uint32_t map, pdict_slice name)
 {
     struct conn *conn = txn;
-    uint32_t owner;
+    uint32_t owner = 0;
     int status;
 
     (void)self;

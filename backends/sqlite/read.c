@@ -134,7 +134,7 @@ int pdict__sqlite_tally(struct conn *conn, uint32_t map, struct tally *tally)
 int pdict__sqlite_count(void *self, void *txn, uint32_t map, int64_t now_ms, uint64_t *count)
 {
     struct conn *conn = txn;
-    struct tally tally;
+    struct tally tally = { 0 };
     sqlite3_stmt *read;
     int64_t expired;
     int status;

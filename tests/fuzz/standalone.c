@@ -18,7 +18,7 @@ static unsigned long inputs;
 /* A copy of exactly this size, so that AddressSanitizer sees a read past the end. */
 static void run(const uint8_t *data, size_t size)
 {
-    uint8_t *copy = malloc(size > 0 ? size : 1);
+    uint8_t *copy = calloc(1, size > 0 ? size : 1);
 
     if (copy == NULL) {
         perror("malloc");
