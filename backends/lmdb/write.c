@@ -198,7 +198,7 @@ int pdict__lmdb_put_room(struct view *view, enum table table, const struct recor
 int pdict__lmdb_put(struct view *view, enum table table, const struct record_key *key,
                     pdict_slice value)
 {
-    unsigned char *room;
+    unsigned char *room = NULL;
     int status = pdict__lmdb_put_room(view, table, key, value.size, &room);
 
     if (status == PDICT_OK && value.size > 0)
