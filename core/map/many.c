@@ -116,12 +116,13 @@ static int batch_encode(const pdict *d, const struct put_plan *plan, const pdict
     return status;
 }
 
-static void batch_statuses(const struct batch *batch, bool absent_is_fine, int *statuses)
+/* `plan` NULL: of deletions. */
+static void batch_statuses(const struct batch *batch, const struct put_plan *plan, int *statuses)
 {
     for (size_t i = 0; statuses && i < batch->count; i++) {
         statuses[i] = batch->changes[i].status;
-        if (absent_is_fine && statuses[i] == PDICT_NOTFOUND)
-            statuses[i] = PDICT_OK;
+        if (plan)
+            statuses[i] = pdict__put_result(plan, statuses[i]);
     }
 }
 
@@ -142,8 +143,7 @@ int pdict_put_many(pdict *d, const pdict_pair *pairs, size_t count, const pdict_
     if (status == PDICT_OK)
         status = pdict__change(d, batch.changes, count, plan.durability);
     if (status == PDICT_OK)
-        batch_statuses(&batch, plan.kind == PDICT_CHANGE_DEL && plan.condition == PDICT_IF_ANY,
-                       statuses);
+        batch_statuses(&batch, &plan, statuses);
     batch_free(&batch);
     return status;
 }
@@ -158,7 +158,7 @@ int pdict_del_many(pdict *d, const pdict_slice *keys, size_t count, int *statuse
     if (status == PDICT_OK)
         status = pdict__change(d, batch.changes, count, 0);
     if (status == PDICT_OK)
-        batch_statuses(&batch, false, statuses);
+        batch_statuses(&batch, NULL, statuses);
     batch_free(&batch);
     return status;
 }

@@ -104,6 +104,8 @@ struct put_plan {
 };
 
 int pdict__put_plan(const pdict *d, const pdict_put_options *how, struct put_plan *out);
+/* What a put answers for the status of its change. */
+int pdict__put_result(const struct put_plan *plan, int status);
 
 /* ---- view.c ---- */
 

@@ -238,12 +238,14 @@ static int put_record(const pdict *d, struct workbench *bench, const struct put_
     return status == PDICT_OK ? change->status : status;
 }
 
-/* A put whose expiry has passed deletes, and is fine when there was nothing to delete. */
-static int put_result(const struct put_plan *plan, int status)
+/* A put whose expiry has passed deletes, and is fine when there was nothing to delete, unless it
+ * asked for something to be there. */
+int pdict__put_result(const struct put_plan *plan, int status)
 {
-    bool is_plain_delete = plan->kind == PDICT_CHANGE_DEL && plan->condition == PDICT_IF_ANY;
+    bool absent_is_fine = plan->kind == PDICT_CHANGE_DEL &&
+                          (plan->condition == PDICT_IF_ANY || plan->condition == PDICT_IF_ABSENT);
 
-    return is_plain_delete && status == PDICT_NOTFOUND ? PDICT_OK : status;
+    return absent_is_fine && status == PDICT_NOTFOUND ? PDICT_OK : status;
 }
 
 int pdict_put(pdict *d, pdict_slice key, pdict_slice value, const pdict_put_options *how)
@@ -264,7 +266,7 @@ int pdict_put(pdict *d, pdict_slice key, pdict_slice value, const pdict_put_opti
     bench = pdict__bench_take(d->map->pipeline);
     if (!bench)
         return PDICT_NOMEM;
-    status = put_result(&plan, put_record(d, bench, &plan, value, &change));
+    status = pdict__put_result(&plan, put_record(d, bench, &plan, value, &change));
     pdict__bench_give(d->map->pipeline, bench);
     if (status == PDICT_OK && how && how->struct_size >= sizeof(*how) && how->version_out)
         *how->version_out = plan.kind == PDICT_CHANGE_PUT ? change.row.version : 0;

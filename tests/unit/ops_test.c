@@ -233,6 +233,9 @@ static void check_past(const struct setup *setup)
     check_value(d, "k", NULL);
     how.flags = PDICT_PUT_IF_PRESENT;
     CHECK_STATUS(pdict_put(d, pdict_str("k"), pdict_str("v"), &how), PDICT_NOTFOUND);
+    how.flags = PDICT_PUT_IF_ABSENT;
+    CHECK_OK(pdict_put(d, pdict_str("k"), pdict_str("v"), &how));
+    check_value(d, "k", NULL);
     how.flags = 0;
     how.expires_ms = 0;
     how.ttl_ms = INT64_MAX;
