@@ -337,6 +337,17 @@ struct tally {
 /* `stored` is what the catalogue says, `now` what follows from it. PDICT_NO_MAP. */
 int pdict__lmdb_tally(struct view *view, uint32_t map, struct tally *stored, struct tally *now);
 
+/* ---- upkeep.c ---- */
+
+int pdict__lmdb_check(void *self, void *txn, uint32_t map, const pdict_backend_events *events);
+int pdict__lmdb_backup(void *self, const char *path, const pdict_backend_events *events);
+
+/* ---- compact.c ---- */
+
+int pdict__lmdb_compact(void *self, uint64_t step_bytes, int64_t timeout_ms, uint64_t *left_bytes);
+/* Before a store is opened: bring to its end what a process died over. */
+int pdict__lmdb_compact_finish(const pdict_backend_args *args);
+
 /* ---- keys.c ---- */
 
 /* The record of the part of `rest` that fits into one; `rest` is left with what follows. False:

@@ -104,6 +104,8 @@ static int check_file(const pdict_backend_args *args, enum file_kind *kind, uint
     if (!args->options[OPTION_FORCE_NETWORK].number &&
         (status = pdict__lmdb_check_file_system(args->path)) != PDICT_OK)
         return status;
+    if ((status = pdict__lmdb_compact_finish(args)) != PDICT_OK)
+        return status;
     if ((status = pdict__lmdb_identify(args, is_full, kind, used_bytes)) != PDICT_OK)
         return status;
     if (*kind == FILE_STORE)

@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 
+/* Each row may have a page of its own, which LMDB keeps in memory until the commit. */
+#define BATCH_ROWS 10000
+
 static const pdict_option_spec options[] = {
     [OPTION_RESERVE] = { .name = "reserve",
                          .type = PDICT_OPTION_SIZE,
@@ -66,4 +69,8 @@ const pdict_backend pdict__backend_lmdb = {
     .stat = pdict__lmdb_stat,
     .watch = pdict__lmdb_watch,
     .sync = pdict__lmdb_sync,
+    .check = pdict__lmdb_check,
+    .backup = pdict__lmdb_backup,
+    .compact = pdict__lmdb_compact,
+    .batch_rows = BATCH_ROWS,
 };

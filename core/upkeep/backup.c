@@ -66,7 +66,7 @@ static int copy_file(struct store *store, const char *working_path, struct progr
 static int back_up(struct store *store, const char *path, struct progress *progress)
 {
     char *working_path = pdict__path_add(&store->allocator, path, ENDING);
-    char *job_path = pdict__path_add(&store->allocator, path, ENDING "-job");
+    char *job_path = pdict__path_add(&store->allocator, path, ENDING JOB_ENDING);
     int fd = -1, status = working_path && job_path ? PDICT_OK : PDICT_NOMEM;
 
     if (status == PDICT_OK)

@@ -4,12 +4,15 @@
 
 void pdict__batch_init(struct batch *batch, struct store *store, uint32_t map, int64_t timeout_ms)
 {
+    size_t most = pdict__stack_base(&store->stack)->batch_rows;
+
     *batch = (struct batch){
         .store = store,
         .map = map,
         .timeout_ms = timeout_ms,
         .bytes.allocator = &store->allocator,
         .changes.allocator = &store->allocator,
+        .most = most > 0 ? most : SIZE_MAX,
     };
 }
 

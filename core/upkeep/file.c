@@ -155,21 +155,32 @@ int pdict__file_publish(const char *path, const char *final_path)
     return sync_path(directory, O_RDONLY | O_DIRECTORY);
 }
 
-void pdict__file_remove(const char *path)
+/* Jobs end by themselves. */
+static bool belongs_to(const char *name, const char *file, size_t size)
+{
+    return strncmp(name, file, size) == 0 && name[size] == '-' &&
+           strcmp(name + size, JOB_ENDING) != 0;
+}
+
+void pdict__file_clear(const char *path)
 {
     const char *name = strrchr(path, '/') + 1;
-    size_t size = strlen(name);
     char directory[PATH_MAX];
     struct dirent *entry;
     DIR *entries;
 
-    unlink(path);
     directory_of(path, directory);
     if (!(entries = opendir(directory)))
         return;
     while ((entry = readdir(entries))) {
-        if (strncmp(entry->d_name, name, size) == 0 && entry->d_name[size] == '-')
+        if (belongs_to(entry->d_name, name, strlen(name)))
             unlinkat(dirfd(entries), entry->d_name, 0);
     }
     closedir(entries);
+}
+
+void pdict__file_remove(const char *path)
+{
+    unlink(path);
+    pdict__file_clear(path);
 }

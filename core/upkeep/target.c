@@ -68,7 +68,7 @@ static int name_files(struct target *target)
     const char *path = target->store->path;
 
     target->working_path = pdict__strdup(target->allocator, path, strlen(path));
-    target->job_path = pdict__path_add(target->allocator, path, "-job");
+    target->job_path = pdict__path_add(target->allocator, path, JOB_ENDING);
     target->path = target->working_path ? final_path(target) : NULL;
     return target->path && target->job_path ? PDICT_OK : PDICT_NOMEM;
 }
@@ -276,11 +276,10 @@ static int publish_file(struct target *target)
 
     pdict_store_close(target->handle);
     target->handle = NULL;
-    if (status == PDICT_OK)
-        status = pdict__file_publish(target->working_path, target->path);
-    if (status == PDICT_OK)
-        pdict__file_remove(target->working_path);
-    return status;
+    if (status != PDICT_OK)
+        return status;
+    pdict__file_clear(target->working_path);
+    return pdict__file_publish(target->working_path, target->path);
 }
 
 int pdict__target_publish(struct target *target)

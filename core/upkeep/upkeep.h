@@ -37,6 +37,8 @@ char *pdict__path_add(const pdict_allocator *allocator, const char *path, const 
 char *pdict__path_cut(const pdict_allocator *allocator, const char *path, const char *ending);
 /* PDICT_EXISTS, with a text, when something has this name. */
 int pdict__path_is_free(const char *path);
+/* The name of a job: that of the file it is about, and this. */
+#define JOB_ENDING "-job"
 /* Make the file `path`, which nobody may have, or take over what a dead process left of it; held
  * until closed. PDICT_BUSY: a living one holds it. */
 int pdict__job_begin(const char *path, int *fd);
@@ -45,7 +47,8 @@ void pdict__job_end(const char *path, int *fd);
 int pdict__file_make(const char *path, const char *like);
 /* Sync a file that nobody has open and give it its name, unless that is taken: PDICT_EXISTS. */
 int pdict__file_publish(const char *path, const char *final_path);
-/* Remove a file, and those beside it whose names go on with '-'. */
+/* Remove the files beside it whose names go on with '-', all but the job; or it and them. */
+void pdict__file_clear(const char *path);
 void pdict__file_remove(const char *path);
 
 /* ---- maps.c: the maps of a store and what they say about themselves ---- */
@@ -143,6 +146,7 @@ struct batch {
     struct buf bytes;   /* key and value of each change, one behind the other */
     struct buf changes; /* of pdict_change */
     size_t count;
+    size_t most; /* changes that the engine can take at once */
 };
 
 void pdict__batch_init(struct batch *batch, struct store *store, uint32_t map, int64_t timeout_ms);
@@ -151,7 +155,7 @@ int pdict__batch_put(struct batch *batch, const pdict_row *row);
 int pdict__batch_del(struct batch *batch, pdict_slice key);
 static inline bool pdict__batch_is_full(const struct batch *batch)
 {
-    return batch->bytes.size + batch->changes.size >= BATCH_BYTES;
+    return batch->count >= batch->most || batch->bytes.size + batch->changes.size >= BATCH_BYTES;
 }
 static inline pdict_change *pdict__batch_changes(const struct batch *batch)
 {

@@ -42,6 +42,9 @@ static int find_status(struct scope *scope, int kind, int status, pdict_slice ke
 {
     char text[512];
 
+    /* One snapshot names the map and does not have it. */
+    if (status == PDICT_NO_MAP && scope->map.name)
+        status = PDICT_DAMAGED;
     if (status == PDICT_OK || !(pdict__is_damage(status) || status == PDICT_IO))
         return status;
     /* The caller's function may fail something itself. */

@@ -101,6 +101,12 @@ int pdict__walk_next(struct walk *walk, pdict_row *row)
             walk->next_id = row->id + 1;
         return PDICT_OK;
     }
+    /* The snapshot that named the map does not have it: nothing of it can be read. */
+    if (status == PDICT_NO_MAP) {
+        walk->gap_from = walk->next_id;
+        walk->gap_to = walk->next_id = INT64_MAX;
+        return PDICT_DAMAGED;
+    }
     if (!is_gap(status))
         return status;
     passed = pass_gap(walk);

@@ -353,6 +353,104 @@ TEST(migrate, the_next_run_copies_what_differs_and_removes_what_is_gone)
     check_resumed(NULL);
 }
 
+/* The same keys in the same order, but born again. */
+TEST(migrate, the_next_run_tells_new_entries_from_old_ones_of_the_same_key)
+{
+    const char *a = uri_of("sqlite", "a.db"), *b = uri_of("sqlite", "b.db");
+    pdict_migrate_options options = PDICT_MIGRATE_OPTIONS_INIT;
+    struct stopper stopper = { "compare", 0 };
+    pdict_store *store;
+    pdict *d;
+
+    need_sqlite();
+    d = map_open(a, "main", "raw", false);
+    put(d, "x", "1");
+    put(d, "y", "2");
+    store = store_open(a);
+    options.verify = true;
+    options.progress = stop;
+    options.progress_ctx = &stopper;
+    CHECK_STATUS(pdict_migrate(store, b, &options, NULL), PDICT_CANCELLED);
+    test_now_ms += 1000;
+    CHECK_OK(pdict_clear(d, PDICT_CLEAR_EVERYTHING));
+    put(d, "x", "1");
+    put(d, "y", "2");
+    options.progress = NULL;
+    CHECK_OK(pdict_migrate(store, b, &options, NULL));
+    pdict_store_close(store);
+    pdict_close(d);
+    CHECK_STR(map_text(a, "main", false), map_text(b, "main", false));
+}
+
+/* Another process that opens a store and holds a snapshot of it, when told to. */
+struct holder {
+    const char *uri;
+    int to[2], from[2];
+    bool is_told;
+    pid_t pid;
+};
+
+static _Noreturn void hold(const struct holder *holder)
+{
+    pdict_range range = PDICT_RANGE_INIT;
+    pdict_iter *iter;
+    char byte;
+    pdict *d;
+
+    range.flags = PDICT_SNAPSHOT;
+    CHECK_INT(read(holder->to[0], &byte, 1), 1);
+    d = map_open(holder->uri, "main", NULL, false);
+    CHECK_OK(pdict_iter_open(d, &range, &iter));
+    CHECK_INT(write(holder->from[1], "", 1), 1);
+    (void)!read(holder->to[0], &byte, 1);
+    pdict_iter_close(iter);
+    pdict_close(d);
+    _exit(0);
+}
+
+static int tell_holder(void *ctx, const char *phase, uint64_t done, uint64_t total)
+{
+    struct holder *holder = ctx;
+    char byte;
+
+    (void)done;
+    (void)total;
+    if (strcmp(phase, "compare") == 0 && !holder->is_told) {
+        holder->is_told = true;
+        CHECK_INT(write(holder->to[1], "", 1), 1);
+        CHECK_INT(read(holder->from[0], &byte, 1), 1);
+    }
+    return 0;
+}
+
+/* The log of the new store cannot be folded in then, and without it the file would be half. */
+TEST(migrate, a_store_that_somebody_else_reads_does_not_get_its_name_yet)
+{
+    const char *a = uri_of("sqlite", "a.db"), *b = uri_of("sqlite", "b.db");
+    struct holder holder = { .uri = uri_of("sqlite", "b.db.migrating") };
+    pdict_migrate_options options = PDICT_MIGRATE_OPTIONS_INIT;
+    pdict_store *store;
+
+    need_sqlite();
+    fill_store(a, 100);
+    CHECK_INT(pipe(holder.to), 0);
+    CHECK_INT(pipe(holder.from), 0);
+    fflush(NULL);
+    if ((holder.pid = fork()) == 0)
+        hold(&holder);
+    store = store_open(a);
+    options.verify = true;
+    options.progress = tell_holder;
+    options.progress_ctx = &holder;
+    CHECK_STATUS(pdict_migrate(store, b, &options, NULL), PDICT_BUSY);
+    CHECK(!exists(test_path("b.db")));
+    CHECK_INT(write(holder.to[1], "", 1), 1);
+    CHECK_INT(waitpid(holder.pid, NULL, 0), holder.pid);
+    CHECK_OK(pdict_migrate(store, b, NULL, NULL));
+    pdict_store_close(store);
+    check_same(a, b);
+}
+
 TEST(migrate, a_run_for_another_source_begins_anew_where_it_has_to)
 {
     const char *a = uri_of("sqlite", "a.db"), *b = uri_of("sqlite", "b.db");
@@ -499,17 +597,17 @@ static void check_killed(const char *to)
     whole_us = now_us() - began;
     for (int i = 0; i < 20; i++) {
         unlink(path);
-        for (int tries = 0; tries < 100; tries++) {
+        for (int tries = 0;; tries++) {
             srand(seed++);
             if (run_for(a, to, rand() % (whole_us + 1)))
                 break;
             killed++;
             if (exists(path))
-                check_same(a, to);
-            if (tries >= 2)
-                migrate(a, to, NULL);
-            if (exists(path))
                 break;
+            if (tries == 2) {
+                migrate(a, to, NULL);
+                break;
+            }
         }
         check_same(a, to);
     }
@@ -521,4 +619,41 @@ TEST(migrate, killed_at_any_moment_the_name_is_free_or_the_store_whole)
 {
     need_sqlite();
     check_killed(uri_of("sqlite", "b.db"));
+}
+
+TEST(migrate, killed_on_its_way_to_lmdb_it_is_the_same)
+{
+    need_sqlite();
+    if (!has_backend("lmdb"))
+        SKIP("this build has no lmdb backend");
+    check_killed(uri_of("lmdb", "b.mdb"));
+    CHECK(!exists(test_path("b.mdb.migrating")));
+    CHECK(!exists(test_path("b.mdb.migrating-lock")));
+}
+
+/* ---- failures ---- */
+
+TEST(migrate, a_failing_disk_leaves_what_the_next_run_goes_on_with)
+{
+    const char *a = uri_of("sqlite", "a.db"), *b = uri_of("sqlite", "b.db");
+    static const char *const calls[] = { "map_create:2", "write_commit:2", "apply:1", "sync:1",
+                                         "checkpoint:1" };
+    pdict_store *store;
+
+    need_sqlite();
+    if (!has_backend("fault"))
+        SKIP("this build has no fault layer");
+    fill_store(a, 100);
+    store = store_open(a);
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        char uri[600];
+
+        snprintf(uri, sizeof(uri), "fault+%s?fail=%s:IO", b, calls[i]);
+        CHECK_STATUS(pdict_migrate(store, uri, NULL, NULL), PDICT_IO);
+        CHECK(!exists(test_path("b.db")));
+        CHECK(exists(test_path("b.db.migrating")));
+    }
+    CHECK_OK(pdict_migrate(store, b, NULL, NULL));
+    pdict_store_close(store);
+    check_same(a, b);
 }

@@ -336,6 +336,12 @@ typedef struct pdict_backend {
      * long walks. Optional: NULL, there is none.
      */
     void (*trim)(void *self, void *reader);
+
+    /**
+     * For bulk loads: so many changes of small rows in one transaction, in whatever order of keys,
+     * take no more than about 40 MiB of memory. 0: any number does.
+     */
+    size_t batch_rows;
 } pdict_backend;
 
 #ifdef __cplusplus

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* Giving space back: a compact copy takes the place of the content, so that the file stays itself. */
+#include "lmdb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CHUNK ((size_t)1 << 20)
+
+/*
+ * The copy is made beside the file, synced, and then named as what it is: the content that the
+ * file has to have. From then on it is carried over, by whoever opens the store next if need be. A
+ * renamed copy would be another file to locks, links and to whoever has it open.
+ */
+#define COPY_ENDING "-compact"
+#define WORK_ENDING "-compact.tmp"
+
+static char *name_beside(const pdict_allocator *allocator, const char *path, const char *ending)
+{
+    size_t size = strlen(path) + strlen(ending) + 1;
+    char *name = allocator->allocate(allocator->ctx, size);
+
+    if (name != NULL)
+        snprintf(name, size, "%s%s", path, ending);
+    return name;
+}
+
+static int fail_file(const char *path)
+{
+    bool is_full = errno == ENOSPC || errno == EDQUOT;
+
+    return pdict_fail(is_full ? PDICT_FULL : PDICT_IO, "lmdb: %s: %s; %s", path, strerror(errno),
+                      is_full ? "free some space and try again" : "check the disk");
+}
+
+static int sync_directory_of(const char *path)
+{
+    char directory[4096];
+    const char *slash = strrchr(path, '/');
+    int fd, rc;
+
+    snprintf(directory, sizeof(directory), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    if ((fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        return fail_file(directory);
+    rc = fsync(fd);
+    close(fd);
+    /* Some file systems have no such thing as syncing a directory. */
+    return rc == 0 || errno == EINVAL ? PDICT_OK : fail_file(directory);
+}
+
+/* ---- carrying the copy over ---- */
+
+static int copy_bytes(int from, int to, unsigned char *chunk, uint64_t size)
+{
+    uint64_t at = 0;
+
+    while (at < size) {
+        ssize_t got = pread(from, chunk, CHUNK, (off_t)at), put = 0;
+
+        if (got == 0)
+            break;
+        for (ssize_t done = 0; done < got && put >= 0; done += put)
+            put = pwrite(to, chunk + done, (size_t)(got - done), (off_t)at + done);
+        if (got < 0 || put < 0)
+            return -1;
+        at += (uint64_t)got;
+    }
+    return ftruncate(to, (off_t)size);
+}
+
+/* Whatever of it a crash leaves undone is done again. */
+static int carry_over(const pdict_allocator *allocator, const char *path, const char *copy_path,
+                      int to)
+{
+    unsigned char *chunk = allocator->allocate(allocator->ctx, CHUNK);
+    int from = open(copy_path, O_RDONLY | O_CLOEXEC), status = PDICT_OK;
+    struct stat facts;
+
+    if (chunk == NULL)
+        status = no_memory("a copy");
+    else if (from < 0 || fstat(from, &facts) != 0)
+        status = fail_file(copy_path);
+    else if (copy_bytes(from, to, chunk, (uint64_t)facts.st_size) != 0 || fsync(to) != 0)
+        status = fail_file(path);
+    else if (unlink(copy_path) != 0)
+        status = fail_file(copy_path);
+    if (from >= 0)
+        close(from);
+    allocator->release(allocator->ctx, chunk);
+    return status == PDICT_OK ? sync_directory_of(path) : status;
+}
+
+static int fail_unfinished(const char *path)
+{
+    return pdict_fail(PDICT_UNSUPPORTED,
+                      "lmdb: %s was left in the middle of being compacted, and to read it means to "
+                      "finish that first; open it once with mode=rw",
+                      path);
+}
+
+/* Two processes may come here at once: who has the lock does it, and the other finds it done. */
+static int finish(const pdict_backend_args *args, const char *copy_path)
+{
+    int fd = open(args->path, O_RDWR | O_CLOEXEC), status = PDICT_OK;
+
+    if (fd < 0)
+        return errno == EACCES || errno == EPERM || errno == EROFS ? fail_unfinished(args->path)
+                                                                   : fail_file(args->path);
+    if ((status = pdict__lmdb_lock_out(fd, args->path)) == PDICT_OK && access(copy_path, F_OK) == 0)
+        status = carry_over(&args->allocator, args->path, copy_path, fd);
+    /* Nobody has the file open yet in this process, and LMDB keeps its locks elsewhere. */
+    close(fd);
+    return status;
+}
+
+int pdict__lmdb_compact_finish(const pdict_backend_args *args)
+{
+    char *copy_path = name_beside(&args->allocator, args->path, COPY_ENDING);
+    int status = PDICT_OK;
+
+    if (copy_path == NULL)
+        return no_memory("a path");
+    if (access(copy_path, F_OK) == 0)
+        status = args->flags & PDICT_BACKEND_READ_ONLY ? fail_unfinished(args->path)
+                                                       : finish(args, copy_path);
+    args->allocator.release(args->allocator.ctx, copy_path);
+    return status;
+}
+
+/* ---- making the copy ---- */
+
+/* LMDB begins to count anew in a copy. Nothing has changed for anybody, so the metas keep the
+ * numbers they have, and with them whoever remembers those. */
+static int number_metas(const struct store *store, int fd)
+{
+    const volatile uint64_t *words[2];
+    unsigned char page[65536];
+    struct disk_meta meta;
+
+    pdict__lmdb_watch((void *)store, words);
+    /* The newer meta of a copy is the second. */
+    if (pread(fd, page, store->page_size, (off_t)store->page_size) != (ssize_t)store->page_size)
+        return -1;
+    memcpy(&meta, page + PAGE_HEAD, sizeof(meta));
+    for (uint64_t number = 0; number < 2; number++) {
+        meta.txn_id = *words[number];
+        memcpy(page, &number, sizeof(number));
+        memcpy(page + PAGE_HEAD, &meta, sizeof(meta));
+        if (pwrite(fd, page, store->page_size, (off_t)(number * store->page_size)) !=
+            (ssize_t)store->page_size)
+            return -1;
+    }
+    return 0;
+}
+
+static int fill_copy(struct store *store, int fd, const char *work_path)
+{
+    int rc = mdb_env_copyfd2(store->env, fd, MDB_CP_COMPACT);
+
+    if (rc != 0)
+        return pdict__lmdb_fail(store, rc);
+    return number_metas(store, fd) == 0 && fsync(fd) == 0 ? PDICT_OK : fail_file(work_path);
+}
+
+static int is_smaller(const struct store *store, int fd, bool *out)
+{
+    struct stat now, then;
+
+    if (fstat(store->fd, &now) != 0 || fstat(fd, &then) != 0)
+        return fail_file(store->path);
+    *out = then.st_size < now.st_size;
+    return PDICT_OK;
+}
+
+static int make_copy(struct store *store, const char *work_path, bool *is_useful)
+{
+    int fd = open(work_path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600), status;
+
+    if (fd < 0)
+        return fail_file(work_path);
+    if ((status = fill_copy(store, fd, work_path)) == PDICT_OK)
+        status = is_smaller(store, fd, is_useful);
+    close(fd);
+    return status;
+}
+
+static int replace_content(struct store *store, const char *work_path, const char *copy_path)
+{
+    bool is_useful = false;
+    int status = make_copy(store, work_path, &is_useful);
+
+    if (status != PDICT_OK || !is_useful) {
+        unlink(work_path);
+        return status;
+    }
+    if (rename(work_path, copy_path) != 0)
+        return fail_file(copy_path);
+    if ((status = sync_directory_of(copy_path)) != PDICT_OK)
+        return status;
+    return carry_over(&store->allocator, store->path, copy_path, store->fd);
+}
+
+/* Alone in this process; now among all of them. */
+static int compact_alone(struct store *store)
+{
+    char *work_path = name_beside(&store->allocator, store->path, WORK_ENDING);
+    char *copy_path = name_beside(&store->allocator, store->path, COPY_ENDING);
+    int status = work_path != NULL && copy_path != NULL ? PDICT_OK : no_memory("a path");
+
+    if (status == PDICT_OK && (status = pdict__lmdb_lock_out(store->fd, store->path)) == PDICT_OK) {
+        status = replace_content(store, work_path, copy_path);
+        pdict__lmdb_let_in(store->fd);
+    }
+    release(store, work_path);
+    release(store, copy_path);
+    return status;
+}
+
+int pdict__lmdb_compact(void *self, uint64_t step_bytes, int64_t timeout_ms, uint64_t *left_bytes)
+{
+    struct store *store = self;
+
+    (void)step_bytes;
+    *left_bytes = 0;
+    if (store->is_read_only)
+        return pdict_fail(PDICT_READ_ONLY,
+                          "lmdb: %s is open read-only; open it with mode=rw to compact it",
+                          store->path);
+    return pdict__lmdb_alone(store, timeout_ms, compact_alone);
+}
