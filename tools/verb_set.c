@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* One byte over the limit is enough for the library to refuse the value, and say the limit. */
+/* Reading stops over the limit: how large the value would have been is not known then. */
 static int read_input(uint64_t limit, struct tool_buf *out)
 {
     ssize_t got;
@@ -19,7 +19,12 @@ static int read_input(uint64_t limit, struct tool_buf *out)
             return pdict_fail(PDICT_IO, "standard input cannot be read: %s", strerror(errno));
         out->size += (size_t)got;
     } while (got > 0 && out->size <= limit);
-    return PDICT_OK;
+    if (out->size <= limit)
+        return PDICT_OK;
+    return pdict_fail(PDICT_TOO_BIG,
+                      "the value is larger than %llu bytes, the most that the map takes "
+                      "(max_value); store it in parts or in a map with a larger max_value",
+                      (unsigned long long)limit);
 }
 
 static int read_value(const struct invocation *in, pdict *d, struct tool_buf *out)
