@@ -467,7 +467,7 @@ typedef struct pdict_stats {
     size_t struct_size;
     const char *backend;
     const char *path;
-    const char *map;
+    const char *map; /**< its name when this handle was opened */
     const char *codecs;
     uint64_t count;
     uint64_t file_bytes;     /**< the whole store, all its files */

@@ -1,0 +1,92 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Seeds one defect after the other into a copy of the tree and shows that model_test catches each.
+# Usage: defects.sh [DIRECTORY]; takes a few minutes, so it is not one of the CTest tests.
+set -u
+src=$(cd "$(dirname "$0")/../.." && pwd)
+work=${1:-$(mktemp -d)}
+build=$work/build
+missed=0
+
+copy_tree() {
+    mkdir -p "$work/tree"
+    (cd "$src" && tar -cf - --exclude=./build --exclude=./.git .) | tar -xf - -C "$work/tree"
+}
+
+configure() {
+    cmake -S "$work/tree" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+        -DPDICT_PLAIN_RUNNER=ON -DPDICT_TOOLS=OFF -DPDICT_EXAMPLES=OFF -DPDICT_BENCH=OFF \
+        -DPDICT_INSTALL=OFF >"$work/log" 2>&1
+}
+
+compile() {
+    ninja -C "$build" model_test >"$work/log" 2>&1 && return
+    tail -20 "$work/log"
+    echo "the tree does not build; see $work"
+    exit 2
+}
+
+run() {
+    "$build/tests/model/model_test" --backend "$1" --ops 30000 >"$work/log" 2>&1
+}
+
+# defect NAME BACKEND FILE SED-SCRIPT: sound without the change, caught with it.
+defect() {
+    name=$1 backend=$2 file=$work/tree/$3
+    sed "$4" "$src/$3" >"$file"
+    if cmp -s "$src/$3" "$file"; then
+        echo "STALE   $name: the line is no longer in $3"
+        missed=$((missed + 1))
+        return
+    fi
+    compile
+    if run "$backend"; then
+        echo "MISSED  $name"
+        missed=$((missed + 1))
+    else
+        printf 'caught  %-45s %-7s %s\n' "$name" "$backend" \
+            "$(sed -n 's/^\([0-9]* operations that still fail: .*\)/\1/p' "$work/log")"
+    fi
+    cp "$src/$3" "$file"
+}
+
+copy_tree
+configure
+compile
+for backend in memory sqlite lmdb; do
+    run "$backend" || { cat "$work/log"; echo "$backend fails as it is"; exit 2; }
+done
+
+defect 'an expired value is returned' memory core/map/ops.c \
+    's/row->expires_ms != 0 &&/row->expires_ms < 0 \&\&/'
+defect 'a value lives a millisecond too long' sqlite core/base/base.h \
+    's/now_ms >= expires_ms/now_ms > expires_ms/'
+defect 'created_ms is lost on update' lmdb backends/lmdb/apply.c \
+    's/^    change->row.created_ms = found->created_ms;//'
+defect 'an update moves the entry to the end' memory backends/memory/rows.c \
+    's/is_update ? old->row.id : store->last_id + 1/store->last_id + 1/
+     s/if (!is_update)$/if (true)/'
+defect 'a reverse walk repeats the chunk border' sqlite core/map/iter.c \
+    's/scan.to_id = last->id;/scan.to_id = last->id + 1;/'
+defect 'a walk loses the row behind the chunk border' lmdb core/map/iter.c \
+    's/scan.from_id = last->id + 1;/scan.from_id = last->id + 2;/'
+defect 'a prefix that ends in 255 ends too early' memory core/map/iter.c \
+    's/while (size > 0 && bytes.size - 1. == 0xFF)/while (size > 1 \&\& bytes[size - 1] == 0xFF)/'
+defect 'the version condition is ignored' sqlite backends/sqlite/apply.c \
+    's/found->version != change->if_version/found->version == 0/'
+defect 'a batch has the status of its first entry' memory core/map/many.c \
+    's/batch->changes\[i\].status/batch->changes[0].status/'
+defect 'the first of equal keys in a batch wins' sqlite backends/sqlite/bulk.c \
+    's/(a->change > b->change) - (a->change < b->change)/a->change > b->change ? -1 : 1/'
+defect 'the count is off after an expired key is put' lmdb backends/lmdb/apply.c \
+    's/work->tally.rows++;/work->tally.rows += !found->is_there;/'
+defect 'the count in the file is not kept' sqlite backends/sqlite/apply.c \
+    's/work->tally.live - before->live != work->tally.last_id - before->last_id/before == NULL/'
+defect 'a crash loses the newest commits' sqlite backends/sqlite/store.c \
+    's/^    if ((status = check_file(store)) != PDICT_OK)/    remove(store->files[FILE_WAL]);\n&/'
+defect 'a walk runs on into the next map' memory backends/memory/rows.c \
+    's/to = (struct item){ .map = map + 1 };/to = (struct item){ .map = map + 2 };/'
+
+[ $# -gt 0 ] || rm -rf "$work"
+echo "$missed missed"
+[ "$missed" -eq 0 ]

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* The model-based tester: one seeded stream of operations, on a map and on a model of it. */
+#ifndef PDICT_TEST_MODEL_H
+#define PDICT_TEST_MODEL_H
+
+#include <pdict/pdict.h>
+
+#include <stdio.h>
+
+#define N_KEYS    600 /* the keys of all streams, see bytes.c */
+#define N_MAPS    2   /* of one store, to see that they keep apart */
+#define N_HELD    4   /* views held for a while */
+#define BATCH_MAX 400
+#define VALUE_MAX ((size_t)128 << 10) /* max_value of the maps */
+
+/* ---- the bytes of keys and values ---- */
+
+void bytes_init(void);
+pdict_slice key_bytes(unsigned key);
+/* The place of a key in byte order. */
+unsigned key_rank(unsigned key);
+
+/* A value: `size` bytes of noise, or of text that compresses, from a place in it. */
+struct value {
+    uint32_t at;
+    uint32_t size;
+    bool is_text;
+};
+
+pdict_slice value_bytes(struct value value);
+int compare_slices(pdict_slice a, pdict_slice b);
+/* A well mixed number from two others. */
+uint64_t mix(uint64_t a, uint64_t b);
+
+/* ---- operations ---- */
+
+enum op_kind {
+    OP_GET,
+    OP_GET_WITH,
+    OP_CONTAINS,
+    OP_META,
+    OP_COUNT,
+    OP_STATS,
+    OP_GET_MANY,
+    OP_WALK,
+    OP_HOLD,      /* keep a view of `key` in place `count` */
+    OP_LET,       /* check the view of place `count` and release it */
+    OP_PUT,       /* the first that writes */
+    OP_DEL,       /* */
+    OP_PUT_MANY,  /* */
+    OP_DEL_MANY,  /* */
+    OP_CLEAR,     /* the last that writes */
+    OP_BAD_PUT,   /* malformed in way number `count` */
+    OP_BAD_CLEAR, /* without the confirmation */
+    OP_CLEAR_CACHE,
+    OP_SYNC,
+    OP_LIST,     /* the maps of the store */
+    OP_RENAME,   /* the second map, there and back */
+    OP_DROP,     /* the second map, and make it anew */
+    OP_CLOCK,    /* by time_ms, forward or back */
+    OP_CLOCK_TO, /* time_ms beside the moment when `key` expires */
+    OP_REOPEN,   /* all handles; read-only in between when `flags` */
+    OP_CRASH,    /* a child does the next `count` operations and is killed after `key` of them */
+    N_OPS
+};
+
+enum expiry {
+    EXPIRY_NONE,
+    EXPIRY_TTL, /* time_ms from now */
+    EXPIRY_AT   /* the moment time_ms from now, which may have passed */
+};
+
+enum version_class {
+    VERSION_CURRENT,
+    VERSION_STALE
+};
+
+enum edit {
+    EDIT_NONE,
+    EDIT_DELETE, /* the entry that was just seen */
+    EDIT_UPDATE, /* the entry that was just seen */
+    EDIT_OTHER   /* some key; only along a snapshot */
+};
+
+/* What edits put. */
+#define EDIT_VALUE                                                                                 \
+    {                                                                                              \
+        .at = 0, .size = 20                                                                        \
+    }
+
+/* A bound of a walk: the first `cut` bytes of a key, and perhaps a NUL behind it. */
+struct bound {
+    bool is_set;
+    bool has_nul;
+    uint16_t key;
+    uint16_t cut;
+};
+
+struct op {
+    uint8_t kind;
+    uint8_t map;
+    uint8_t condition; /* enum pdict_put_flags */
+    uint8_t version;   /* enum version_class */
+    uint8_t expiry;
+    uint8_t edit;
+    uint16_t key;
+    uint16_t count;
+    uint16_t flags; /* enum pdict_range_flags; of OP_PUT: bit 0 asks for version_out */
+    uint32_t seed;  /* the keys and values of a batch follow from it */
+    int64_t time_ms;
+    struct value value;
+    struct bound prefix, from, to;
+};
+
+bool op_writes(const struct op *op);
+/* The keys and values of a batch. */
+unsigned batch_key(const struct op *op, unsigned at);
+struct value batch_value(const struct op *op, unsigned at);
+/* The bytes of a bound, in `room`, which holds any key and a NUL; data NULL when not set. */
+pdict_slice bound_bytes(const struct bound *bound, char *room);
+#define BOUND_ROOM 4096
+
+/* Fill `ops` with the stream of a seed. */
+void stream_fill(uint64_t seed, struct op *ops, size_t count);
+
+/* ---- the model ---- */
+
+/* A row stays until something replaces it: an expired one returns when the clock goes back. */
+struct row {
+    bool is_there;
+    uint64_t place;       /* in insertion order */
+    uint64_t version;     /* 0: not seen yet */
+    uint64_t old_version; /* the one before, if seen */
+    int64_t created_ms;
+    int64_t expires_ms;
+    struct value value;
+};
+
+struct model_map {
+    struct row rows[N_KEYS];
+    uint64_t last_place;
+};
+
+struct model {
+    struct model_map maps[N_MAPS];
+    int64_t now_ms;
+    bool is_renamed; /* the second map */
+};
+
+#define MODEL_START_MS 1700000000000
+
+void model_init(struct model *model);
+/* The row of a key that is present now; NULL: absent or expired. */
+struct row *model_find(struct model *model, unsigned map, unsigned key);
+uint64_t model_count(const struct model *model, unsigned map);
+/* Do what an operation that writes does; `statuses` has room for a batch. */
+int model_write(struct model *model, const struct op *op, int *statuses);
+/* What a put of this operation says; false: it deletes. */
+bool model_expiry(const struct model *model, const struct op *op, int64_t *expires_ms);
+/* The keys that a walk meets, in its order. */
+size_t model_walk(const struct model *model, const struct op *op, uint16_t *keys);
+const char *model_map_name(const struct model *model, unsigned map);
+
+/* ---- running ---- */
+
+struct setup {
+    const char *backend; /* "sqlite:", or with layers before it */
+    const char *codecs;
+    bool is_persistent;
+    bool is_sealed;
+};
+
+/* What a run found; in memory that a child shares. */
+struct report {
+    size_t at; /* the operation */
+    uint64_t passed, skipped;
+    bool is_failed;
+    char text[400];
+};
+
+/* Run operations on a store of their own; the report says how it went. */
+void run_stream(const struct setup *setup, const struct op *ops, size_t count,
+                struct report *report);
+
+/* The same in a child, so that a crash of the library is a failure like others. */
+void run_apart(const struct setup *setup, const struct op *ops, size_t count,
+               struct report *report);
+
+/* Reduce operations that fail to few that still do; returns how many are left. */
+size_t shrink(const struct setup *setup, struct op *ops, size_t count, struct report *report);
+extern const char print_prelude[];
+void print_test(FILE *out, const struct setup *setup, const struct op *ops, size_t count);
+
+#endif
