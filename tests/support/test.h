@@ -4,7 +4,7 @@
  *     TEST(record, flipped_bit_is_refused)
  *     {
  *         CHECK_OK(pdict_open(test_path("a.db"), NULL, &d));
- *         CHECK_STATUS(pdict_get(d, key, &view), PDICT_CORRUPT);
+ *         CHECK_STATUS(pdict_get(d, key, &view), PDICT_CHECKSUM);
  *     }
  *
  * is the CTest test unit.record.flipped_bit_is_refused, in a process of its own. A failed CHECK
