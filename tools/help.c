@@ -56,7 +56,7 @@ static void print_option(FILE *out, const struct tool_option_spec *spec)
     letter[1] = spec->letter;
     snprintf(left, sizeof left, "%s --%s%s%s", spec->letter ? letter : "   ", spec->name,
              spec->argument ? " " : "", spec->argument ? spec->argument : "");
-    fprintf(out, "  %-31s %s\n", left, spec->help);
+    fprintf(out, strlen(left) > 31 ? "  %s\n%34s%s\n" : "  %-31s%s%s\n", left, " ", spec->help);
 }
 
 void tool_help_verb(FILE *out, const struct verb *verb)

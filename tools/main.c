@@ -13,6 +13,9 @@
 #define OPTIONS_SECRET                                                                             \
     (OPT(KEY_FILE) | OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_FD) | OPT(PASSPHRASE_COMMAND) |         \
      OPT(STRICT))
+#define OPTIONS_NEW_SECRET                                                                         \
+    (OPT(NEW_KEY_FILE) | OPT(NEW_PASSPHRASE_FILE) | OPT(NEW_PASSPHRASE_FD) |                       \
+     OPT(NEW_PASSPHRASE_COMMAND) | OPT(KDF))
 #define OPTIONS_MAP   (OPTIONS_STORE | OPTIONS_SECRET | OPT(MAP) | OPT(CODECS))
 #define OPTIONS_RANGE (OPT(PREFIX) | OPT(FROM) | OPT(TO))
 
@@ -98,6 +101,15 @@ const struct verb tool_verbs[] = {
       "are kept. Without --codecs records are copied as they are, and no passphrase is needed.\n"
       "NEW must be new, and has its name only once it is whole; after an interruption the same\n"
       "command goes on where it was. What is written to STORE meanwhile is not carried over.\n" },
+    { "passwd", "STORE", "change the passphrase or key of an encrypted map", 1, 1,
+      OPTIONS_MAP | OPTIONS_NEW_SECRET | OPT(QUIET), tool_passwd,
+      "Changes the slot that the present one opens; others stay as they are. Writes a few\n"
+      "hundred bytes, whatever the size of the map. It takes nothing from those who have a copy\n"
+      "of the store and the old passphrase.\n" },
+    { "slot", "STORE list | add | remove N", "which passphrases and keys open an encrypted map", 2,
+      3, OPTIONS_MAP | OPTIONS_NEW_SECRET | OPT(QUIET), tool_slot,
+      "Up to 16 slots, each with a passphrase or key of its own. A passphrase or key that opens\n"
+      "the map now is needed for all of it; the last slot cannot be removed.\n" },
     { "info", "[NAME]", "list the backends and codecs of this build, with their options", 0, 1,
       OPTIONS_ALL, tool_info, NULL },
     { "version", "", "print the version", 0, 0, OPTIONS_ALL, tool_version, NULL },

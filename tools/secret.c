@@ -95,55 +95,69 @@ static int from_file(const struct invocation *in, const char *path, bool is_key,
     return status;
 }
 
-static int from_fd(const char *text, struct secret *out)
+static int from_fd(const char *option, const char *text, struct secret *out)
 {
     char *end;
     long fd = strtol(text, &end, 10);
 
     if (*text < '0' || *text > '9' || *end || fd > 1 << 20)
-        return pdict_fail(PDICT_INVAL, "--passphrase-fd takes the number of an open descriptor");
+        return pdict_fail(PDICT_INVAL, "--%s takes the number of an open descriptor", option);
     secret_new(out, false);
     return read_secret((int)fd, "file descriptor", text, out);
 }
 
 /* The command itself is not repeated in errors: it may hold what nobody should see. */
-static int from_command(const char *command, struct secret *out)
+static int from_command(const char *option, const char *command, struct secret *out)
 {
     FILE *pipe = popen(command, "r");
     int status;
     int result;
 
     if (!pipe)
-        return pdict_fail(PDICT_IO, "--passphrase-command cannot be started: %s", strerror(errno));
+        return pdict_fail(PDICT_IO, "--%s cannot be started: %s", option, strerror(errno));
     secret_new(out, false);
-    status = read_secret(fileno(pipe), "output of", "--passphrase-command", out);
+    status = read_secret(fileno(pipe), "output of option", option, out);
     result = pclose(pipe);
     if (result != 0)
-        return pdict_fail(PDICT_NEED_KEY, "--passphrase-command failed with exit code %d",
+        return pdict_fail(PDICT_NEED_KEY, "--%s failed with exit code %d", option,
                           WIFEXITED(result) ? WEXITSTATUS(result) : 128 + WTERMSIG(result));
     return status;
+}
+
+/* The options that name one secret: at most one of them may be given. */
+struct sources {
+    enum tool_option key_file, passphrase_file, fd, command;
+};
+
+static int from_options(const struct invocation *in, const struct sources *from, struct secret *out)
+{
+    const char *const *values = in->values;
+    int given = !!values[from->key_file] + !!values[from->passphrase_file] + !!values[from->fd] +
+                !!values[from->command];
+
+    if (given > 1)
+        return pdict_fail(
+            PDICT_CONTRADICTION, "several secrets are given, keep one of --%s, --%s, --%s and --%s",
+            tool_options[from->key_file].name, tool_options[from->passphrase_file].name,
+            tool_options[from->fd].name, tool_options[from->command].name);
+    if (values[from->key_file])
+        return from_file(in, values[from->key_file], true, out);
+    if (values[from->passphrase_file])
+        return from_file(in, values[from->passphrase_file], false, out);
+    if (values[from->fd])
+        return from_fd(tool_options[from->fd].name, values[from->fd], out);
+    if (values[from->command])
+        return from_command(tool_options[from->command].name, values[from->command], out);
+    return PDICT_OK;
 }
 
 /* What the command line says; PDICT_OK with bytes NULL when it says nothing. */
 int tool_secret_given(const struct invocation *in, struct secret *out)
 {
-    const char *const *values = in->values;
-    int given = !!values[OPT_KEY_FILE] + !!values[OPT_PASSPHRASE_FILE] +
-                !!values[OPT_PASSPHRASE_FD] + !!values[OPT_PASSPHRASE_COMMAND];
+    static const struct sources sources = { OPT_KEY_FILE, OPT_PASSPHRASE_FILE, OPT_PASSPHRASE_FD,
+                                            OPT_PASSPHRASE_COMMAND };
 
-    if (given > 1)
-        return pdict_fail(PDICT_CONTRADICTION,
-                          "several secrets are given, keep one of --key-file, --passphrase-file, "
-                          "--passphrase-fd and --passphrase-command");
-    if (values[OPT_KEY_FILE])
-        return from_file(in, values[OPT_KEY_FILE], true, out);
-    if (values[OPT_PASSPHRASE_FILE])
-        return from_file(in, values[OPT_PASSPHRASE_FILE], false, out);
-    if (values[OPT_PASSPHRASE_FD])
-        return from_fd(values[OPT_PASSPHRASE_FD], out);
-    if (values[OPT_PASSPHRASE_COMMAND])
-        return from_command(values[OPT_PASSPHRASE_COMMAND], out);
-    return PDICT_OK;
+    return from_options(in, &sources, out);
 }
 
 static int read_line(int tty, struct secret *out)
@@ -233,4 +247,22 @@ int tool_secret_found(bool is_new, struct secret *out)
         return pdict_fail(PDICT_TOO_BIG, "PDICT_PASSPHRASE holds more than 64 KiB");
     memcpy(out->bytes, passphrase, out->size);
     return PDICT_OK;
+}
+
+/* The secret that a slot is to open with: from the command line, else typed twice. */
+int tool_secret_new(const struct invocation *in, struct secret *out)
+{
+    static const struct sources sources = { OPT_NEW_KEY_FILE, OPT_NEW_PASSPHRASE_FILE,
+                                            OPT_NEW_PASSPHRASE_FD, OPT_NEW_PASSPHRASE_COMMAND };
+    int status = from_options(in, &sources, out);
+
+    if (status != PDICT_OK || out->bytes)
+        return status;
+    status = from_prompt(true, out);
+    if (status == PDICT_NEED_KEY && !out->bytes)
+        return pdict_fail(PDICT_NEED_KEY,
+                          "there is no terminal to ask for the new passphrase on, give "
+                          "--new-passphrase-file, --new-passphrase-fd, --new-passphrase-command or "
+                          "--new-key-file");
+    return status;
 }

@@ -35,6 +35,8 @@ enum tool_exit {
 enum tool_option {
     OPT_MAP, OPT_CODECS, OPT_OPTION, OPT_TIMEOUT,
     OPT_KEY_FILE, OPT_PASSPHRASE_FILE, OPT_PASSPHRASE_FD, OPT_PASSPHRASE_COMMAND, OPT_STRICT,
+    OPT_NEW_KEY_FILE, OPT_NEW_PASSPHRASE_FILE, OPT_NEW_PASSPHRASE_FD, OPT_NEW_PASSPHRASE_COMMAND,
+    OPT_KDF,
     OPT_TTL, OPT_NX, OPT_XX, OPT_BASE64,
     OPT_OUTPUT, OPT_RAW, OPT_KEYS_FROM, OPT_MEASURE,
     OPT_PREFIX, OPT_FROM, OPT_TO, OPT_BY_KEY, OPT_REVERSE, OPT_LIMIT, OPT_LONG, OPT_NULL,
@@ -170,6 +172,7 @@ struct secret {
 /* secret.c */
 int tool_secret_given(const struct invocation *in, struct secret *out);
 int tool_secret_found(bool is_new, struct secret *out);
+int tool_secret_new(const struct invocation *in, struct secret *out);
 void tool_secret_wipe(struct secret *secret);
 
 /* interrupt.c: after catch, the first ^C only raises the flag; a second one kills. */
@@ -218,6 +221,8 @@ int tool_repair(struct invocation *in);
 int tool_backup(struct invocation *in);
 int tool_compact(struct invocation *in);
 int tool_migrate(struct invocation *in);
+int tool_passwd(struct invocation *in);
+int tool_slot(struct invocation *in);
 int tool_version(struct invocation *in);
 int tool_help_run(struct invocation *in);
 

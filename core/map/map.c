@@ -282,6 +282,8 @@ static int build_pipeline(struct map *map, const struct map_wish *wish,
         status = agree(map, wish);
     if (status == PDICT_OK)
         status = pdict__pipeline_open(&config, &map->pipeline);
+    if (status == PDICT_OK && wish->opened_slot)
+        *wish->opened_slot = config.ring ? pdict__keyring_opened_slot(config.ring) : 0;
     if (status != PDICT_OK)
         pdict__keyring_free(config.ring);
     return status;

@@ -33,6 +33,7 @@ struct map_wish {
     pdict_kdf kdf; /* salt not used */
     bool may_create;
     int64_t timeout_ms;
+    unsigned *opened_slot; /* NULL, or receives the slot that the secret opened; 0: none */
 };
 
 /* The SYSTEM values of a map, copied out of a snapshot; empty: there is none. */
@@ -64,6 +65,7 @@ struct pdict {
     bool is_read_only;
     int durability;
     int64_t timeout_ms;
+    unsigned opened_slot; /* 0: not encrypted */
 };
 
 struct pdict_store {

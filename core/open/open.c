@@ -161,7 +161,9 @@ static struct map_wish map_wish(const struct opening *opening)
     const pdict_option_value *values = opening->settings.values;
     const pdict_options *options = &opening->options;
     bool is_passphrase = options->passphrase.data != NULL;
+    pdict_kdf kdf = { 0 };
 
+    pdict__kdf_find(values[OPTION_KDF].text, &kdf); /* the option takes no other names */
     return (struct map_wish){
         .name = values[OPTION_MAP].text,
         .codecs = &opening->codecs,
@@ -170,7 +172,7 @@ static struct map_wish map_wish(const struct opening *opening)
         .max_value = (uint64_t)values[OPTION_MAX_VALUE].number,
         .has_max_value = values[OPTION_MAX_VALUE].is_set,
         .secret = { is_passphrase ? options->passphrase : options->key, is_passphrase },
-        .kdf = pdict__settings_kdf(&opening->settings),
+        .kdf = kdf,
         .may_create = values[OPTION_MODE].number == MODE_RWC,
         .timeout_ms = values[OPTION_TIMEOUT].number,
     };
@@ -188,6 +190,7 @@ static int fill_handle(pdict *d, const struct opening *opening, struct store *st
     /* The choices stand in the order of enum pdict_durability, which begins at 1. */
     d->durability = (int)number(opening, OPTION_DURABILITY) + PDICT_FULL_SYNC;
     d->timeout_ms = number(opening, OPTION_TIMEOUT);
+    wish.opened_slot = &d->opened_slot;
     return pdict__map_open(store, &wish, &d->map);
 }
 

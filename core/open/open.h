@@ -49,7 +49,6 @@ extern const pdict_option_spec pdict__core_options[];
  * PDICT_UNKNOWN_OPTION names the near match. */
 int pdict__settings_read(const struct uri *uri, const pdict_options *options, struct stack *stack,
                          const pdict_allocator *allocator, struct option_set *out);
-pdict_kdf pdict__settings_kdf(const struct option_set *settings);
 
 /* ---- place.c: which file a path means, and which backend it belongs to ---- */
 

@@ -43,7 +43,7 @@ const pdict_option_spec pdict__core_options[] = {
     [OPTION_KDF] = { .name = "kdf",
                      .type = PDICT_OPTION_CHOICE,
                      .fallback = "moderate",
-                     .choices = "interactive|moderate|sensitive|test",
+                     .choices = KDF_NAMES,
                      .help = "cost of a passphrase, chosen when the map is created" },
     { .name = NULL },
 };
@@ -114,18 +114,4 @@ int pdict__settings_read(const struct uri *uri, const pdict_options *options, st
     if (status != PDICT_OK)
         pdict__options_free(out);
     return status;
-}
-
-/* Argon2id costs, named as libsodium names them; `test` is the least that works and protects
- * nothing. */
-pdict_kdf pdict__settings_kdf(const struct option_set *settings)
-{
-    static const pdict_kdf costs[] = {
-        { .operations = 2, .memory_bytes = (uint64_t)64 << 20 },
-        { .operations = 3, .memory_bytes = (uint64_t)256 << 20 },
-        { .operations = 4, .memory_bytes = (uint64_t)1 << 30 },
-        { .operations = 1, .memory_bytes = 8192 },
-    };
-
-    return costs[settings->values[OPTION_KDF].number];
 }

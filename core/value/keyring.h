@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The keyring in memory, shared by its keys (keyring.c) and its text (keyring_text.c). */
+/* The keyring in memory, shared by its keys (keyring.c), its slots and its text. */
 #ifndef PDICT_VALUE_KEYRING_H
 #define PDICT_VALUE_KEYRING_H
 
@@ -15,6 +15,8 @@
 #define MAX_TAG_SIZE        32
 
 #define MAX_EPOCHS 64
+
+#define LABEL_SIZE 16
 
 /* Above what the longest head takes: a slot with two 20-digit numbers has 194 bytes. */
 #define MAX_HEAD_SIZE 223
@@ -57,6 +59,7 @@ struct keyring {
     struct epoch epochs[MAX_EPOCHS];
     size_t epoch_count;
     uint16_t active_epoch;
+    unsigned opened_slot; /* the one that gave the master key */
     struct ring_secrets *secrets;
 };
 
@@ -65,6 +68,21 @@ struct keyring {
 #define MAX_MEMORY_BYTES ((uint64_t)1 << 30)
 
 int pdict__keyring_damaged(const char *what);
+
+/* ---- keyring.c ---- */
+
+/* Seal a key under another, bound to map and head, and back; PDICT_DAMAGED when it was changed. */
+int pdict__wrap(const struct keyring *ring, const void *key, pdict_slice plain,
+                struct wrapped *wrapped);
+int pdict__unwrap(const struct keyring *ring, const void *key, const struct wrapped *wrapped,
+                  size_t size, void *out);
+
+/* ---- keyring_slots.c ---- */
+
+/* Fill the master key from the slot that `secret` fits. PDICT_NEED_KEY, PDICT_WRONG_KEY. */
+int pdict__slots_open(struct keyring *ring, const struct secret *secret);
+
+/* ---- keyring_text.c ---- */
 
 /* Write the head of the line from the other fields. */
 void pdict__slot_head(struct slot *slot);

@@ -76,6 +76,11 @@ void pdict__pipeline_close(struct pipeline *pipeline)
     pdict__free(pipeline->allocator, pipeline);
 }
 
+const struct keyring *pdict__pipeline_ring(const struct pipeline *pipeline)
+{
+    return pipeline->ring;
+}
+
 /* The bytes that tag or checksum bind, in the bench until its next use. */
 static int bound_bytes(const struct pipeline *pipeline, struct workbench *bench,
                        const void *header_bytes, const struct binding *binding, pdict_slice *out)

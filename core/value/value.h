@@ -96,13 +96,44 @@ int pdict__keyring_encode(const struct keyring *ring, struct buf *out);
 int pdict__keyring_open(const pdict_codec *cipher, const uint8_t *map_id, pdict_slice text,
                         const struct secret *secret, const pdict_allocator *allocator,
                         struct keyring **out);
+/* Open a later text of a keyring that is open, without a secret. PDICT_DAMAGED. */
+int pdict__keyring_reopen(const struct keyring *opened, pdict_slice text, struct keyring **out);
 void pdict__keyring_free(struct keyring *ring); /* wipes; NULL is fine */
 /* Keyed hash of descriptor bytes, so that they cannot be changed without the key. */
 int pdict__keyring_mac(const struct keyring *ring, pdict_slice data, uint8_t *out);
+unsigned pdict__keyring_opened_slot(const struct keyring *ring);
 uint16_t pdict__keyring_active_epoch(const struct keyring *ring);
 /* NULL: this ring has no such epoch. Lives as long as the ring. */
 const void *pdict__keyring_data_key(const struct keyring *ring, uint16_t epoch);
 const pdict_cipher *pdict__keyring_cipher(const struct keyring *ring);
+
+/* ---- keyring_slots.c: the passphrases and keys that open a keyring ---- */
+
+struct slot_facts {
+    unsigned number; /* 1 to KEYRING_MAX_SLOTS */
+    bool is_passphrase;
+    bool is_ours; /* this ring was opened through it */
+    uint64_t operations, memory_bytes;
+};
+
+/* The cost of that name, without salt: interactive, moderate, sensitive, test. PDICT_INVAL. */
+int pdict__kdf_find(const char *name, pdict_kdf *out);
+#define KDF_NAMES "interactive|moderate|sensitive|test"
+
+/* A slot to be, its secret derived, which may take seconds; in guarded memory. */
+struct slot_draft;
+
+/* PDICT_NEED_KEY, PDICT_INVAL: no secret or a bad one; PDICT_TOO_BIG: a kdf over the limits. */
+int pdict__slot_draft(const struct keyring *ring, const struct secret *secret, const pdict_kdf *kdf,
+                      struct slot_draft **out);
+void pdict__slot_draft_free(struct slot_draft *draft); /* wipes; NULL is fine */
+/* Put a slot at a number, replacing the one there; *number 0: the lowest that is free.
+ * PDICT_NOTFOUND: there is none at this number; PDICT_TOO_BIG: all are taken. */
+int pdict__keyring_slot_put(struct keyring *ring, const struct slot_draft *draft, unsigned *number);
+/* PDICT_NOTFOUND; PDICT_MISUSE: it is the last. */
+int pdict__keyring_slot_remove(struct keyring *ring, unsigned number);
+/* False behind the last; in the order of their numbers. */
+bool pdict__keyring_slot_at(const struct keyring *ring, size_t index, struct slot_facts *out);
 
 /* ---- descriptor.c: what a map says about itself, as a text of name=value lines ---- */
 
@@ -139,6 +170,8 @@ struct workbench; /* scratch memory and codec contexts; one thread at a time */
 
 int pdict__pipeline_open(const struct pipeline_config *config, struct pipeline **out);
 void pdict__pipeline_close(struct pipeline *pipeline); /* NULL is fine; all benches given back */
+/* NULL without cipher; lives as long as the pipeline. */
+const struct keyring *pdict__pipeline_ring(const struct pipeline *pipeline);
 /* Give back the scratch memory of idle benches. */
 void pdict__pipeline_trim(struct pipeline *pipeline);
 
