@@ -36,21 +36,6 @@ static int find(struct work *work, pdict_slice key, struct found *found)
     return PDICT_OK;
 }
 
-/* Whether the change is to be made; an expected outcome. */
-static int verdict(const pdict_change *change, const struct found *found)
-{
-    if (change->condition == PDICT_IF_ABSENT && found->is_live)
-        return PDICT_EXISTS;
-    if (change->condition == PDICT_IF_PRESENT || change->condition == PDICT_IF_VERSION ||
-        change->kind == PDICT_CHANGE_DEL) {
-        if (!found->is_live)
-            return PDICT_NOTFOUND;
-    }
-    if (change->condition == PDICT_IF_VERSION && found->version != change->if_version)
-        return PDICT_CONFLICT;
-    return PDICT_OK;
-}
-
 /* ---- the two indexes ---- */
 
 void pdict__lmdb_order_key(struct record_key *out, uint32_t map, uint64_t id)
@@ -201,7 +186,7 @@ int pdict__lmdb_change(struct work *work, pdict_change *change, uint64_t new_id)
 
     if ((status = find(work, change->row.key, &found)) != PDICT_OK)
         return status;
-    change->status = verdict(change, &found);
+    change->status = pdict_change_judge(change, found.is_live, found.version);
     if (change->status != PDICT_OK)
         return PDICT_OK;
     if (change->kind == PDICT_CHANGE_PUT)

@@ -35,21 +35,6 @@ static bool is_present(const struct item *item, int64_t now_ms)
     return item != NULL && (item->row.expires_ms == 0 || item->row.expires_ms > now_ms);
 }
 
-/* PDICT_OK, or why the change is not made. */
-static int check(const pdict_change *change, const struct item *old, int64_t now_ms)
-{
-    if (!is_present(old, now_ms)) {
-        bool is_insert = change->kind == PDICT_CHANGE_PUT && (change->condition == PDICT_IF_ANY ||
-                                                              change->condition == PDICT_IF_ABSENT);
-        return is_insert ? PDICT_OK : PDICT_NOTFOUND;
-    }
-    if (change->condition == PDICT_IF_ABSENT)
-        return PDICT_EXISTS;
-    if (change->condition == PDICT_IF_VERSION && change->if_version != old->row.version)
-        return PDICT_CONFLICT;
-    return PDICT_OK;
-}
-
 static int put(struct store *store, struct state *state, uint32_t map, pdict_change *change,
                const struct item *old, int64_t now_ms)
 {
@@ -82,7 +67,9 @@ static int apply_one(struct store *store, struct state *state, uint32_t map, pdi
     struct item *old = pdict__memory_find(state, ROWS_BY_KEY, &probe);
     int status;
 
-    if ((change->status = check(change, old, now_ms)) != PDICT_OK)
+    change->status =
+        pdict_change_judge(change, is_present(old, now_ms), old != NULL ? old->row.version : 0);
+    if (change->status != PDICT_OK)
         return PDICT_OK;
     if ((status = pdict__memory_reserve(&store->heap, state, 6)) != PDICT_OK)
         return status;

@@ -38,21 +38,6 @@ static int find(struct work *work, pdict_slice key, struct found *found)
     return PDICT_OK;
 }
 
-/* Whether the change is to be made; an expected outcome. */
-static int verdict(const pdict_change *change, const struct found *found)
-{
-    if (change->condition == PDICT_IF_ABSENT && found->is_live)
-        return PDICT_EXISTS;
-    if (change->condition == PDICT_IF_PRESENT || change->condition == PDICT_IF_VERSION ||
-        change->kind == PDICT_CHANGE_DEL) {
-        if (!found->is_live)
-            return PDICT_NOTFOUND;
-    }
-    if (change->condition == PDICT_IF_VERSION && found->version != change->if_version)
-        return PDICT_CONFLICT;
-    return PDICT_OK;
-}
-
 int pdict__sqlite_key_add(struct work *work, pdict_slice key, int64_t id, bool *is_new)
 {
     sqlite3_stmt *statement;
@@ -213,7 +198,7 @@ static int change_found(struct work *work, pdict_change *change, int64_t new_id)
 
     if ((status = find(work, change->row.key, &found)) != PDICT_OK)
         return status;
-    change->status = verdict(change, &found);
+    change->status = pdict_change_judge(change, found.is_live, found.version);
     work->expects_new = change->status == PDICT_OK && !found.is_there;
     if (change->status != PDICT_OK)
         return PDICT_OK;

@@ -322,22 +322,6 @@ static int shelf_get(void *self, void *txn, uint32_t map, pdict_slice key, pdict
     return PDICT_OK;
 }
 
-/* PDICT_OK, or why a change is not made; `old` is NULL when the key is absent or expired. */
-static int judge(const pdict_change *change, const struct record *old)
-{
-    if (!old) {
-        bool is_insert = change->kind == PDICT_CHANGE_PUT && (change->condition == PDICT_IF_ANY ||
-                                                              change->condition == PDICT_IF_ABSENT);
-
-        return is_insert ? PDICT_OK : PDICT_NOTFOUND;
-    }
-    if (change->condition == PDICT_IF_ABSENT)
-        return PDICT_EXISTS;
-    if (change->condition == PDICT_IF_VERSION && change->if_version != old->row.version)
-        return PDICT_CONFLICT;
-    return PDICT_OK;
-}
-
 static int apply_one(struct store *store, void *txn, uint32_t map, pdict_change *wanted,
                      int64_t now_ms)
 {
@@ -346,7 +330,8 @@ static int apply_one(struct store *store, void *txn, uint32_t map, pdict_change 
 
     if (old && old->row.expires_ms != 0 && old->row.expires_ms <= now_ms)
         old = NULL;
-    if ((wanted->status = judge(wanted, old)) != PDICT_OK)
+    wanted->status = pdict_change_judge(wanted, old != NULL, old ? old->row.version : 0);
+    if (wanted->status != PDICT_OK)
         return PDICT_OK;
     if (wanted->kind == PDICT_CHANGE_PUT) {
         op.kind = OP_ROW_PUT;

@@ -72,8 +72,8 @@ defect 'a walk loses the row behind the chunk border' lmdb core/map/iter.c \
     's/scan.from_id = last->id + 1;/scan.from_id = last->id + 2;/'
 defect 'a prefix that ends in 255 ends too early' memory core/map/iter.c \
     's/while (size > 0 && bytes.size - 1. == 0xFF)/while (size > 1 \&\& bytes[size - 1] == 0xFF)/'
-defect 'the version condition is ignored' sqlite backends/sqlite/apply.c \
-    's/found->version != change->if_version/found->version == 0/'
+defect 'the version condition is ignored' sqlite include/pdict/ext/backend.h \
+    's/change->if_version != version/version == 0/'
 defect 'a batch has the status of its first entry' memory core/map/many.c \
     's/batch->changes\[i\].status/batch->changes[0].status/'
 defect 'the first of equal keys in a batch wins' sqlite backends/sqlite/bulk.c \

@@ -70,6 +70,28 @@ typedef struct pdict_change {
     pdict_row row;       /**< in: DEL needs key only; out of a PUT: id and created_ms as stored */
 } pdict_change;
 
+/**
+ * What is said above, as code: may this change be made?
+ *
+ * @param is_present  There is a row under the key, and it has not expired.
+ * @param version     Of that row; not looked at when there is none.
+ * @return The status of the change (expected).
+ */
+static inline int pdict_change_judge(const pdict_change *change, bool is_present, uint64_t version)
+{
+    if (!is_present) {
+        bool is_insert = change->kind == PDICT_CHANGE_PUT && (change->condition == PDICT_IF_ANY ||
+                                                              change->condition == PDICT_IF_ABSENT);
+
+        return is_insert ? PDICT_OK : PDICT_NOTFOUND;
+    }
+    if (change->condition == PDICT_IF_ABSENT)
+        return PDICT_EXISTS;
+    if (change->condition == PDICT_IF_VERSION && change->if_version != version)
+        return PDICT_CONFLICT;
+    return PDICT_OK;
+}
+
 enum pdict_scan_flags {
     PDICT_SCAN_BY_KEY = 1 << 0, /**< byte order of keys; else insertion order (id) */
     PDICT_SCAN_REVERSE = 1 << 1,
