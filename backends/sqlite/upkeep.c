@@ -14,6 +14,9 @@
 /* PRAGMA integrity_check stops after so many messages; one is enough to know. */
 #define MOST_MESSAGES "100"
 
+/* What PRAGMA auto_vacuum answers for a file that somebody made anew without it. */
+#define AUTO_VACUUM_NONE 0
+
 /* ---- checking ---- */
 
 /* What runs while SQLite checks; its status ends the check. */
@@ -216,23 +219,57 @@ static int vacuum_step(struct store *store, struct conn *conn, uint64_t step_byt
     return pdict__sqlite_pragma_get(conn, "freelist_count", free_pages);
 }
 
-int pdict__sqlite_compact(void *self, uint64_t step_bytes, int64_t timeout_ms, uint64_t *left_bytes)
+static int vacuum_in_steps(struct store *store, uint64_t step_bytes, int64_t timeout_ms,
+                           uint64_t *left_bytes)
 {
-    struct store *store = self;
     int64_t free_pages;
     void *txn;
     int status;
 
     /* Of what this does nothing is missed after a power loss. */
-    if ((status = pdict__sqlite_write_begin(self, PDICT_ORDERED, timeout_ms, &txn)) != PDICT_OK)
+    if ((status = pdict__sqlite_write_begin(store, PDICT_ORDERED, timeout_ms, &txn)) != PDICT_OK)
         return status;
     if ((status = vacuum_step(store, txn, step_bytes, &free_pages)) != PDICT_OK) {
-        pdict__sqlite_write_abort(self, txn);
+        pdict__sqlite_write_abort(store, txn);
         return status;
     }
-    if ((status = pdict__sqlite_write_commit(self, txn)) == PDICT_OK)
+    if ((status = pdict__sqlite_write_commit(store, txn)) == PDICT_OK)
         *left_bytes = (uint64_t)free_pages * store->page_size;
     return status;
+}
+
+/* Without the pages that tell where each page is used, which only a file made anew can have, no
+ * page can be moved: one long transaction, after which there are steps again. */
+static int vacuum_whole(struct conn *conn, int64_t timeout_ms, uint64_t *left_bytes)
+{
+    int status;
+
+    if ((status = pdict__sqlite_set_durability(conn, PDICT_ORDERED)) != PDICT_OK)
+        return status;
+    pdict__sqlite_set_timeout(conn, timeout_ms);
+    /* VACUUM attaches the new file to the old one, which connections may not as a rule. */
+    sqlite3_limit(conn->db, SQLITE_LIMIT_ATTACHED, 1);
+    status = pdict__sqlite_exec(conn, "PRAGMA auto_vacuum=INCREMENTAL; VACUUM");
+    sqlite3_limit(conn->db, SQLITE_LIMIT_ATTACHED, 0);
+    if (status == PDICT_OK)
+        *left_bytes = 0;
+    return status;
+}
+
+int pdict__sqlite_compact(void *self, uint64_t step_bytes, int64_t timeout_ms, uint64_t *left_bytes)
+{
+    struct store *store = self;
+    int64_t auto_vacuum;
+    int status;
+
+    if (store->is_read_only)
+        return fail_read_only(store);
+    status = pdict__sqlite_pragma_get(store->anchor, "auto_vacuum", &auto_vacuum);
+    if (status != PDICT_OK)
+        return status;
+    if (auto_vacuum == AUTO_VACUUM_NONE)
+        return vacuum_whole(store->anchor, timeout_ms, left_bytes);
+    return vacuum_in_steps(store, step_bytes, timeout_ms, left_bytes);
 }
 
 void pdict__sqlite_trim(void *self, void *reader)

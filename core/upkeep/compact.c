@@ -8,9 +8,14 @@
 /* As much log as may gather meanwhile. */
 #define LOG_BYTES ((uint64_t)64 << 20)
 
+/* Somebody who deletes may undo a step or two; this many in a row gain nothing. */
+#define IDLE_STEPS 16
+
 struct compaction {
     int64_t timeout_ms;
     uint64_t left_bytes;
+    unsigned idle_steps; /* in a row, that left no less than there was */
+    bool is_over;
 };
 
 static int file_bytes(struct store *store, uint64_t *out)
@@ -35,6 +40,7 @@ static int step(void *ctx, struct store *store)
 {
     struct compaction *compaction = ctx;
     const pdict_backend *backend = store->backend;
+    uint64_t left_before = compaction->left_bytes;
     int status;
 
     pdict__readers_trim(store);
@@ -42,8 +48,10 @@ static int step(void *ctx, struct store *store)
                               &compaction->left_bytes);
     if (status != PDICT_OK)
         return status;
+    compaction->idle_steps = compaction->left_bytes < left_before ? 0 : compaction->idle_steps + 1;
+    compaction->is_over = compaction->left_bytes == 0 || compaction->idle_steps == IDLE_STEPS;
     /* The file shrinks when the log, which holds the shorter one, is folded in. */
-    if (compaction->left_bytes == 0 ||
+    if (compaction->is_over ||
         (backend->log_bytes && backend->log_bytes(store->engine) >= LOG_BYTES))
         return fold_log(store);
     return PDICT_OK;
@@ -61,13 +69,13 @@ static int shrink(struct store *store, struct compaction *compaction, struct pro
         if (most < compaction->left_bytes)
             most = compaction->left_bytes;
         status = pdict__progress_at(progress, most - compaction->left_bytes, most);
-    } while (status == PDICT_OK && compaction->left_bytes > 0);
+    } while (status == PDICT_OK && !compaction->is_over);
     return status;
 }
 
 static int compact(struct store *store, int64_t timeout_ms, struct progress *progress)
 {
-    struct compaction compaction = { .timeout_ms = timeout_ms };
+    struct compaction compaction = { .timeout_ms = timeout_ms, .left_bytes = UINT64_MAX };
     int status = pdict__progress_begin(progress, "compact", 0);
 
     if (status == PDICT_OK)

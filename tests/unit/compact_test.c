@@ -3,6 +3,7 @@
 #include "map/map.h"
 #include "upkeep_fixture.h"
 
+#include <pdict/ext/register.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -309,4 +310,32 @@ TEST(compact, a_store_without_a_file_has_nothing_to_give_back)
     CHECK_INT(result.before_bytes, 0);
     CHECK_INT(result.after_bytes, 0);
     pdict_store_close(store);
+}
+
+/* An engine that has more to give than it can. */
+static int compact_nothing(void *self, uint64_t step_bytes, int64_t timeout_ms,
+                           uint64_t *left_bytes)
+{
+    (void)self;
+    (void)step_bytes;
+    (void)timeout_ms;
+    *left_bytes = 4096;
+    return PDICT_OK;
+}
+
+TEST(compact, an_engine_that_gains_nothing_is_not_asked_for_ever)
+{
+    static pdict_backend stuck;
+    pdict_store *store;
+    pdict *d;
+
+    stuck = *pdict_backend_find("memory");
+    stuck.name = "stuck";
+    stuck.compact = compact_nothing;
+    CHECK_OK(pdict_register_backend(&stuck));
+    d = map_open("stuck:a", "main", "raw", false);
+    store = store_open("stuck:a");
+    CHECK_OK(pdict_compact(store, NULL, NULL));
+    pdict_store_close(store);
+    pdict_close(d);
 }

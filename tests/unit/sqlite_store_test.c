@@ -253,31 +253,54 @@ TEST(sqlite_store, backup_is_a_store_as_of_its_beginning_and_stands_alone)
     check_sound(copy, map);
 }
 
+/* As many rows of a page each. */
+static void put_pages(void *self, uint32_t map, int rows)
+{
+    char *value = test_alloc(4001);
+
+    memset(value, 'v', 4000);
+    value[4000] = '\0';
+    for (int i = 0; i < rows; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "k%d", i);
+        apply_one(self, map, put(key, value));
+    }
+}
+
+static void del_pages(void *self, uint32_t map, int rows)
+{
+    for (int i = 0; i < rows; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "k%d", i);
+        apply_one(self, map, del(key));
+    }
+}
+
+static uint64_t folded_bytes(void *self)
+{
+    pdict_backend_stat stat = { .struct_size = sizeof(stat) };
+
+    CHECK_OK(SQLITE->checkpoint(self, true));
+    CHECK_OK(SQLITE->stat(self, &stat));
+    return stat.file_bytes;
+}
+
 TEST(sqlite_store, compact_makes_the_file_smaller_in_steps)
 {
     enum {
         ROWS = 300,
         STEP = 64 * 4096
     };
-    pdict_backend_stat before = { .struct_size = sizeof(before) }, after = before;
-    char *value = test_alloc(4001);
     void *self = open_store(test_path("a.db"));
     uint32_t map = make_map(self, "main");
-    uint64_t left = 1, last = UINT64_MAX;
+    uint64_t left = 1, last = UINT64_MAX, before;
     int steps = 0;
 
-    memset(value, 'v', 4000);
-    value[4000] = '\0';
-    for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < ROWS; i++) {
-            char key[16];
-
-            snprintf(key, sizeof(key), "k%d", i);
-            apply_one(self, map, round == 0 ? put(key, value) : del(key));
-        }
-    }
-    CHECK_OK(SQLITE->checkpoint(self, true));
-    CHECK_OK(SQLITE->stat(self, &before));
+    put_pages(self, map, ROWS);
+    del_pages(self, map, ROWS);
+    before = folded_bytes(self);
     while (left > 0) {
         CHECK_OK(SQLITE->compact(self, STEP, 0, &left));
         CHECK(left < last);
@@ -285,11 +308,64 @@ TEST(sqlite_store, compact_makes_the_file_smaller_in_steps)
         steps++;
     }
     CHECK(steps > 3);
-    CHECK_OK(SQLITE->checkpoint(self, true));
-    CHECK_OK(SQLITE->stat(self, &after));
-    CHECK(after.file_bytes < before.file_bytes / 4);
+    CHECK(folded_bytes(self) < before / 4);
     apply_one(self, map, put("a", "1"));
     CHECK_INT(count_at(self, map, NOW), 1);
     SQLITE->close(self);
     check_sound(test_path("a.db"), map);
+}
+
+TEST(sqlite_store, compact_makes_a_file_with_another_auto_vacuum_smaller_and_sets_it_back)
+{
+    static const char *const others[] = { "PRAGMA auto_vacuum=0; VACUUM;",
+                                          "PRAGMA auto_vacuum=1; VACUUM;" };
+    const char *path = test_path("a.db");
+
+    for (int i = 0; i < 2; i++) {
+        void *self = open_store(path), *reader;
+        uint32_t map = make_map(self, "main");
+        uint64_t left = 1, before;
+
+        put_pages(self, map, 300);
+        apply_one(self, map, put("kept", "value"));
+        before = folded_bytes(self);
+        SQLITE->close(self);
+        CHECK_STR(shell(path, others[i]), "");
+        self = open_store(path);
+        reader = snapshot(self);
+        end_snapshot(self, reader);
+        del_pages(self, map, 300);
+        CHECK_OK(SQLITE->compact(self, UINT64_C(1) << 20, 0, &left));
+        CHECK_INT(left, 0);
+        CHECK(folded_bytes(self) < before / 4);
+        CHECK_INT(count_at(self, map, NOW), 1);
+        CHECK(apply_one(self, map, put("new", "value")).row.id > 301);
+        SQLITE->close(self);
+        if (i == 0)
+            CHECK_STR(shell(path, "PRAGMA auto_vacuum;"), "2");
+        check_sound(path, map);
+        unlink(path);
+    }
+}
+
+TEST(sqlite_store, compact_of_a_file_without_auto_vacuum_is_refused_as_in_others)
+{
+    const char *path = test_path("a.db");
+    void *self = open_store(path), *other, *txn;
+    uint64_t left;
+
+    put_pages(self, make_map(self, "main"), 10);
+    SQLITE->close(self);
+    CHECK_STR(shell(path, "PRAGMA auto_vacuum=0; VACUUM;"), "");
+    CHECK_OK(open_flags(path, PDICT_BACKEND_READ_ONLY, &self));
+    CHECK_STATUS(SQLITE->compact(self, 4096, 0, &left), PDICT_READ_ONLY);
+    SQLITE->close(self);
+    self = open_store(path);
+    other = open_store(path);
+    txn = begin(other);
+    CHECK_STATUS(SQLITE->compact(self, 4096, 10, &left), PDICT_BUSY);
+    SQLITE->write_abort(other, txn);
+    CHECK_OK(SQLITE->compact(self, 4096, 10, &left));
+    SQLITE->close(other);
+    SQLITE->close(self);
 }

@@ -347,7 +347,8 @@ typedef struct pdict_backend {
      * has no steps. Called by the writer between transactions, with no reader open that is not in
      * use. Optional: NULL, the file is always as small as it can be.
      *
-     * @param[out] left_bytes  What further calls would gain; 0: nothing.
+     * @param[out] left_bytes  What further calls would gain; 0: nothing. It falls from call to call
+     *             unless somebody makes more room meanwhile.
      * @return PDICT_OK; PDICT_BUSY: somebody else writes or, where the engine has to be alone,
      *         has the store open; PDICT_READ_ONLY; PDICT_FULL.
      */
