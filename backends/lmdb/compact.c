@@ -28,14 +28,6 @@ static char *name_beside(const pdict_allocator *allocator, const char *path, con
     return name;
 }
 
-static int fail_file(const char *path)
-{
-    bool is_full = errno == ENOSPC || errno == EDQUOT;
-
-    return pdict_fail(is_full ? PDICT_FULL : PDICT_IO, "lmdb: %s: %s; %s", path, strerror(errno),
-                      is_full ? "free some space and try again" : "check the disk");
-}
-
 static int sync_directory_of(const char *path)
 {
     char directory[4096];
@@ -44,11 +36,11 @@ static int sync_directory_of(const char *path)
 
     snprintf(directory, sizeof(directory), "%.*s", slash == path ? 1 : (int)(slash - path), path);
     if ((fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-        return fail_file(directory);
+        return pdict__lmdb_fail_file(directory);
     rc = fsync(fd);
     close(fd);
     /* Some file systems have no such thing as syncing a directory. */
-    return rc == 0 || errno == EINVAL ? PDICT_OK : fail_file(directory);
+    return rc == 0 || errno == EINVAL ? PDICT_OK : pdict__lmdb_fail_file(directory);
 }
 
 /* ---- carrying the copy over ---- */
@@ -82,11 +74,11 @@ static int carry_over(const pdict_allocator *allocator, const char *path, const 
     if (chunk == NULL)
         status = no_memory("a copy");
     else if (from < 0 || fstat(from, &facts) != 0)
-        status = fail_file(copy_path);
+        status = pdict__lmdb_fail_file(copy_path);
     else if (copy_bytes(from, to, chunk, (uint64_t)facts.st_size) != 0 || fsync(to) != 0)
-        status = fail_file(path);
+        status = pdict__lmdb_fail_file(path);
     else if (unlink(copy_path) != 0)
-        status = fail_file(copy_path);
+        status = pdict__lmdb_fail_file(copy_path);
     if (from >= 0)
         close(from);
     allocator->release(allocator->ctx, chunk);
@@ -107,8 +99,9 @@ static int finish(const pdict_backend_args *args, const char *copy_path)
     int fd = open(args->path, O_RDWR | O_CLOEXEC), status = PDICT_OK;
 
     if (fd < 0)
-        return errno == EACCES || errno == EPERM || errno == EROFS ? fail_unfinished(args->path)
-                                                                   : fail_file(args->path);
+        return errno == EACCES || errno == EPERM || errno == EROFS
+                   ? fail_unfinished(args->path)
+                   : pdict__lmdb_fail_file(args->path);
     if ((status = pdict__lmdb_lock_out(fd, args->path)) == PDICT_OK && access(copy_path, F_OK) == 0)
         status = carry_over(&args->allocator, args->path, copy_path, fd);
     /* Nobody has the file open yet in this process, and LMDB keeps its locks elsewhere. */
@@ -162,7 +155,8 @@ static int fill_copy(struct store *store, int fd, const char *work_path)
 
     if (rc != 0)
         return pdict__lmdb_fail(store, rc);
-    return number_metas(store, fd) == 0 && fsync(fd) == 0 ? PDICT_OK : fail_file(work_path);
+    return number_metas(store, fd) == 0 && fsync(fd) == 0 ? PDICT_OK
+                                                          : pdict__lmdb_fail_file(work_path);
 }
 
 static int is_smaller(const struct store *store, int fd, bool *out)
@@ -170,7 +164,7 @@ static int is_smaller(const struct store *store, int fd, bool *out)
     struct stat now, then;
 
     if (fstat(store->fd, &now) != 0 || fstat(fd, &then) != 0)
-        return fail_file(store->path);
+        return pdict__lmdb_fail_file(store->path);
     *out = then.st_size < now.st_size;
     return PDICT_OK;
 }
@@ -180,7 +174,7 @@ static int make_copy(struct store *store, const char *work_path, bool *is_useful
     int fd = open(work_path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600), status;
 
     if (fd < 0)
-        return fail_file(work_path);
+        return pdict__lmdb_fail_file(work_path);
     if ((status = fill_copy(store, fd, work_path)) == PDICT_OK)
         status = is_smaller(store, fd, is_useful);
     close(fd);
@@ -197,7 +191,7 @@ static int replace_content(struct store *store, const char *work_path, const cha
         return status;
     }
     if (rename(work_path, copy_path) != 0)
-        return fail_file(copy_path);
+        return pdict__lmdb_fail_file(copy_path);
     if ((status = sync_directory_of(copy_path)) != PDICT_OK)
         return status;
     return carry_over(&store->allocator, store->path, copy_path, store->fd);

@@ -79,6 +79,14 @@ int pdict__lmdb_fail(struct store *store, int rc)
     }
 }
 
+int pdict__lmdb_fail_file(const char *path)
+{
+    bool is_full = is_out_of_space(errno);
+
+    return pdict_fail(is_full ? PDICT_FULL : PDICT_IO, "lmdb: %s: %s; %s", path, strerror(errno),
+                      is_full ? "free some space and try again" : "check the disk");
+}
+
 /* Space runs out while pages are written, before the commit is recorded; every other failure may
  * have been a sync that wrote part of it. */
 int pdict__lmdb_fail_commit(struct store *store, int rc)

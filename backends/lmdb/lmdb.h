@@ -150,6 +150,8 @@ static inline uint64_t sortable(int64_t number)
 int pdict__lmdb_fail(struct store *store, int rc);
 /* The same for mdb_txn_commit: a failed sync leaves the outcome open. */
 int pdict__lmdb_fail_commit(struct store *store, int rc);
+/* The same for a file beside the store, by errno. */
+int pdict__lmdb_fail_file(const char *path);
 int pdict__lmdb_damaged(const struct store *store, const char *what);
 int pdict__lmdb_no_map(const struct store *store, uint32_t map);
 

@@ -44,7 +44,7 @@ static int check_names(struct view *view, const pdict_backend_events *events)
     while ((status = pdict__lmdb_map_next(view->store, view, map, &map, &name)) == PDICT_OK) {
         status = pdict__lmdb_map_find(view->store, view, name, &found);
         if (status == PDICT_NO_MAP || (status == PDICT_OK && found != map))
-            status = events->finding(events->ctx, no_key, "a map is not found by its name");
+            status = pdict_backend_finding(events, no_key, "a map is not found by its name");
         if (status != PDICT_OK)
             return status;
     }
@@ -57,11 +57,11 @@ static int check_file(struct view *view, const pdict_backend_events *events)
     static const pdict_slice no_key = { NULL, 0 };
     struct store *store = view->store;
     struct file file = { .path = store->path, .fd = store->fd };
-    int status = events->progress(events->ctx, 0, 0);
+    int status = pdict_backend_progress(events, 0, 0);
 
     if (status == PDICT_OK && !are_in_turn(store))
         status =
-            events->finding(events->ctx, no_key, "the two meta pages do not follow each other");
+            pdict_backend_finding(events, no_key, "the two meta pages do not follow each other");
     if (status != PDICT_OK)
         return status;
     if ((status = pdict__lmdb_file_load(&file)) == PDICT_OK)
@@ -69,7 +69,7 @@ static int check_file(struct view *view, const pdict_backend_events *events)
     if (status == PDICT_OK)
         return check_names(view, events);
     if (status == PDICT_DAMAGED)
-        return events->finding(events->ctx, no_key, pdict_error_text());
+        return pdict_backend_finding(events, no_key, pdict_error_text());
     return status;
 }
 
@@ -102,9 +102,9 @@ static int check_rows(struct view *view, uint32_t map, void *cursor,
         ++*expected;
         if (!is_in_expiry(view, map, &row, &status))
             status =
-                events->finding(events->ctx, row.key, "its expiry is not in the index of those");
+                pdict_backend_finding(events, row.key, "its expiry is not in the index of those");
         if (status == PDICT_OK && *expected % 4096 == 0)
-            status = events->progress(events->ctx, 0, 0);
+            status = pdict_backend_progress(events, 0, 0);
         if (status != PDICT_OK)
             return status;
     }
@@ -145,7 +145,7 @@ static int check_expiry(struct view *view, uint32_t map, const pdict_backend_eve
         return status;
     if (count <= expected)
         return PDICT_OK;
-    return events->finding(events->ctx, no_key, "the index of expiry has entries of no record");
+    return pdict_backend_finding(events, no_key, "the index of expiry has entries of no record");
 }
 
 int pdict__lmdb_check(void *self, void *txn, uint32_t map, const pdict_backend_events *events)
@@ -160,6 +160,7 @@ int pdict__lmdb_check(void *self, void *txn, uint32_t map, const pdict_backend_e
 struct copy {
     struct store *store;
     const pdict_backend_events *events;
+    const char *path;
     int fd;
     uint64_t txn_id, size;
     unsigned char meta[65536];
@@ -191,7 +192,7 @@ static int write_all(const struct copy *copy, uint64_t at, const void *bytes, si
         if (count < 0 && errno == EINTR)
             count = 0;
         else if (count < 0)
-            return pdict__lmdb_fail(copy->store, errno);
+            return pdict__lmdb_fail_file(copy->path);
     }
     return PDICT_OK;
 }
@@ -225,7 +226,7 @@ static int copy_pages(struct copy *copy)
             status = write_all(copy, at, copy->chunk, got);
         at += got;
         if (status == PDICT_OK)
-            status = copy->events->progress(copy->events->ctx, at, copy->size);
+            status = pdict_backend_progress(copy->events, at, copy->size);
     }
     return status;
 }
@@ -245,7 +246,7 @@ static int write_metas(struct copy *copy)
         status = write_all(copy, page * page_size, copy->meta, page_size);
     }
     if (status == PDICT_OK && ftruncate(copy->fd, (off_t)copy->size) != 0)
-        status = pdict__lmdb_fail(copy->store, errno);
+        status = pdict__lmdb_fail_file(copy->path);
     return status;
 }
 
@@ -275,27 +276,36 @@ static int copy_snapshot(struct copy *copy, struct view *view)
     return status;
 }
 
+static int copy_store(struct store *store, struct copy *copy)
+{
+    void *view;
+    int status = pdict__lmdb_reader_open(store, &view);
+
+    if (status != PDICT_OK)
+        return status;
+    if ((status = pdict__lmdb_reader_begin(store, view)) == PDICT_OK)
+        status = copy_snapshot(copy, view);
+    pdict__lmdb_reader_close(store, view);
+    return status;
+}
+
 int pdict__lmdb_backup(void *self, const char *path, const pdict_backend_events *events)
 {
     struct store *store = self;
     struct copy *copy = allocate(store, sizeof(*copy));
-    void *view;
     int status;
 
     if (copy == NULL)
         return no_memory("a copy");
     copy->store = store;
     copy->events = events;
-    if ((copy->fd = open(path, O_WRONLY | O_CLOEXEC)) < 0) {
-        release(store, copy);
-        return pdict_fail(PDICT_IO, "lmdb: %s cannot be opened: %s", path, strerror(errno));
-    }
-    if ((status = pdict__lmdb_reader_open(self, &view)) == PDICT_OK) {
-        if ((status = pdict__lmdb_reader_begin(self, view)) == PDICT_OK)
-            status = copy_snapshot(copy, view);
-        pdict__lmdb_reader_close(self, view);
-    }
-    close(copy->fd);
+    copy->path = path;
+    if ((copy->fd = open(path, O_WRONLY | O_CLOEXEC)) < 0)
+        status = pdict__lmdb_fail_file(path);
+    else
+        status = copy_store(store, copy);
+    if (copy->fd >= 0)
+        close(copy->fd);
     release(store, copy);
     return status;
 }

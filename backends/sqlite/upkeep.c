@@ -29,7 +29,7 @@ static int watch_check(void *ctx)
 {
     struct watcher *watcher = ctx;
 
-    watcher->status = watcher->events->progress(watcher->events->ctx, 0, 0);
+    watcher->status = pdict_backend_progress(watcher->events, 0, 0);
     return watcher->status != PDICT_OK;
 }
 
@@ -48,7 +48,7 @@ static int report_message(const pdict_backend_events *events, const char *messag
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = ' ';
     }
-    return events->finding(events->ctx, no_key, text);
+    return pdict_backend_finding(events, no_key, text);
 }
 
 static int report_messages(struct conn *conn, sqlite3_stmt *check, struct watcher *watcher)
@@ -108,7 +108,7 @@ static int report_strays(struct conn *conn, uint32_t map, const pdict_backend_ev
     sqlite3_progress_handler(conn->db, CHECK_STEPS, watch_check, &watcher);
     while ((status = pdict__sqlite_step(conn, map, strays)) == PDICT_OK) {
         if ((status = pdict__sqlite_column(strays, 0, &key)) == PDICT_OK)
-            status = events->finding(events->ctx, key, "the key leads to no record of its own");
+            status = pdict_backend_finding(events, key, "the key leads to no record of its own");
         if (status != PDICT_OK)
             break;
     }
@@ -130,7 +130,31 @@ int pdict__sqlite_check(void *self, void *txn, uint32_t map, const pdict_backend
 
 /* ---- backup ---- */
 
-static int copy_pages(struct conn *conn, sqlite3_backup *backup, const pdict_backend_events *events)
+/* The file that the pages go to. */
+struct copy {
+    const char *path;
+    sqlite3 *db;
+};
+
+static int fail_copy(const struct copy *copy, int rc)
+{
+    struct store store = { .files = { [FILE_MAIN] = (char *)copy->path } };
+    struct conn conn = { .store = &store, .db = copy->db };
+
+    return pdict__sqlite_fail(&conn, rc);
+}
+
+/* What is written is the copy, and nothing else is. */
+static int fail_backup(const struct conn *conn, const struct copy *copy, int rc)
+{
+    bool is_write = (rc & 0xff) == SQLITE_FULL || rc == SQLITE_IOERR_WRITE ||
+                    rc == SQLITE_IOERR_TRUNCATE || rc == SQLITE_IOERR_FSYNC;
+
+    return is_write ? fail_copy(copy, rc) : pdict__sqlite_fail(conn, rc);
+}
+
+static int copy_pages(struct conn *conn, const struct copy *copy, sqlite3_backup *backup,
+                      const pdict_backend_events *events)
 {
     uint64_t page_size = conn->store->page_size, pages, left;
     int rc, status;
@@ -139,13 +163,13 @@ static int copy_pages(struct conn *conn, sqlite3_backup *backup, const pdict_bac
         errno = 0;
         rc = sqlite3_backup_step(backup, BACKUP_PAGES);
         if (rc != SQLITE_OK && rc != SQLITE_DONE)
-            return pdict__sqlite_fail(conn, rc);
+            return fail_backup(conn, copy, rc);
         if (conn->access == ACCESS_READ_FROZEN &&
             (status = pdict__sqlite_check_frozen(conn)) != PDICT_OK)
             return status;
         pages = (uint64_t)sqlite3_backup_pagecount(backup);
         left = (uint64_t)sqlite3_backup_remaining(backup);
-        status = events->progress(events->ctx, (pages - left) * page_size, pages * page_size);
+        status = pdict_backend_progress(events, (pages - left) * page_size, pages * page_size);
         if (status != PDICT_OK)
             return status;
     } while (rc != SQLITE_DONE);
@@ -153,52 +177,53 @@ static int copy_pages(struct conn *conn, sqlite3_backup *backup, const pdict_bac
 }
 
 /* While the snapshot is held no commit restarts the copy. */
-static int copy_to(struct conn *conn, sqlite3 *to, const pdict_backend_events *events)
+static int copy_to(struct conn *conn, const struct copy *copy, const pdict_backend_events *events)
 {
     sqlite3_backup *backup;
     int rc, status;
 
     if ((status = pdict__sqlite_reader_begin(conn->store, conn)) != PDICT_OK)
         return status;
-    backup = sqlite3_backup_init(to, "main", conn->db, "main");
+    backup = sqlite3_backup_init(copy->db, "main", conn->db, "main");
     if (backup == NULL) {
-        status = pdict__sqlite_fail(conn, sqlite3_extended_errcode(to));
+        status = fail_copy(copy, sqlite3_extended_errcode(copy->db));
     } else {
-        status = copy_pages(conn, backup, events);
+        status = copy_pages(conn, copy, backup, events);
         errno = 0;
         rc = sqlite3_backup_finish(backup);
         if (status == PDICT_OK && rc != SQLITE_OK)
-            status = pdict__sqlite_fail(conn, rc);
+            status = fail_backup(conn, copy, rc);
     }
     pdict__sqlite_reader_end(conn->store, conn);
     return status;
 }
 
 /* The copy is thrown away if it does not get whole, so it needs neither a journal nor a sync. */
-static int open_copy(const struct conn *conn, const char *path, sqlite3 **to)
+static int open_copy(struct copy *copy)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, rc;
 
     errno = 0;
-    rc = sqlite3_open_v2(path, to, flags, NULL);
-    if (*to == NULL)
+    rc = sqlite3_open_v2(copy->path, &copy->db, flags, NULL);
+    if (copy->db == NULL)
         return no_memory("a connection");
     if (rc == SQLITE_OK)
-        rc = sqlite3_exec(*to, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", NULL, NULL, NULL);
-    return rc == SQLITE_OK ? PDICT_OK : pdict__sqlite_fail(conn, rc);
+        rc = sqlite3_exec(copy->db, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", NULL, NULL,
+                          NULL);
+    return rc == SQLITE_OK ? PDICT_OK : fail_copy(copy, rc);
 }
 
 int pdict__sqlite_backup(void *self, const char *path, const pdict_backend_events *events)
 {
-    sqlite3 *to = NULL;
+    struct copy copy = { .path = path };
     void *reader;
     int status;
 
     if ((status = pdict__sqlite_reader_open(self, &reader)) != PDICT_OK)
         return status;
-    if ((status = open_copy(reader, path, &to)) == PDICT_OK)
-        status = copy_to(reader, to, events);
-    sqlite3_close(to);
+    if ((status = open_copy(&copy)) == PDICT_OK)
+        status = copy_to(reader, &copy, events);
+    sqlite3_close(copy.db);
     pdict__sqlite_reader_close(self, reader);
     return status;
 }

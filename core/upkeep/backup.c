@@ -12,14 +12,6 @@ static int tell(void *ctx, uint64_t done, uint64_t total)
     return pdict__progress_at(ctx, done, total);
 }
 
-static int find_nothing(void *ctx, pdict_slice key, const char *text)
-{
-    (void)ctx;
-    (void)key;
-    (void)text;
-    return PDICT_OK;
-}
-
 /* The absolute path, whose directory has to be there; owned. */
 static int resolve(const pdict_allocator *allocator, const char *path, char **out)
 {
@@ -51,7 +43,6 @@ static int copy_file(struct store *store, const char *working_path, struct progr
         .struct_size = sizeof(events),
         .ctx = progress,
         .progress = tell,
-        .finding = find_nothing,
     };
     int status = pdict__store_check(store);
 

@@ -3,7 +3,9 @@
 #include "upkeep_fixture.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 /* On each backend with files; they share the names. */
@@ -167,6 +169,38 @@ TEST(backup, cancelled_it_leaves_nothing)
     CHECK(!exists(test_path("b.db")));
     CHECK(!exists(test_path("b.db.partial")));
     CHECK(!exists(test_path("b.db.partial-job")));
+}
+
+static void limit_file_size(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    limit.rlim_cur = bytes;
+    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+static void check_full(const char *a, const char *b)
+{
+    pdict_store *store;
+
+    (void)b;
+    fill_store(a, 300);
+    store = store_open(a);
+    signal(SIGXFSZ, SIG_IGN);
+    limit_file_size(40000);
+    CHECK_STATUS(pdict_backup(store, test_path("b.db"), NULL), PDICT_FULL);
+    limit_file_size(RLIM_INFINITY);
+    CHECK(strstr(pdict_error_text(), "b.db.partial") != NULL);
+    CHECK(strstr(pdict_error_text(), "a.db") == NULL);
+    CHECK(!exists(test_path("b.db.partial")));
+    CHECK_OK(pdict_backup(store, test_path("b.db"), NULL));
+    pdict_store_close(store);
+}
+
+TEST(backup, a_full_disk_is_that_of_the_copy)
+{
+    on_each(check_full);
 }
 
 TEST(backup, what_a_dead_process_left_is_in_nobodys_way)

@@ -156,7 +156,10 @@ typedef struct pdict_backend_stat {
     char detail[128];        /**< settings as read back from the engine, for people */
 } pdict_backend_stat;
 
-/** What upkeep tells core. A function that does not return 0 ends the call, which returns that. */
+/**
+ * What upkeep tells core. A function that does not return 0 ends the call, which returns that;
+ * one that is NULL wants to know nothing.
+ */
 typedef struct pdict_backend_events {
     size_t struct_size;
     void *ctx;
@@ -165,6 +168,20 @@ typedef struct pdict_backend_events {
     /** Something is wrong. Borrowed: the key, data NULL when it is not about one; a sentence. */
     int (*finding)(void *ctx, pdict_slice key, const char *text);
 } pdict_backend_events;
+
+/** Tell how far it is, if anybody wants to know. */
+static inline int pdict_backend_progress(const pdict_backend_events *events, uint64_t done,
+                                         uint64_t total)
+{
+    return events->progress ? events->progress(events->ctx, done, total) : PDICT_OK;
+}
+
+/** Tell what is wrong, if anybody wants to know. */
+static inline int pdict_backend_finding(const pdict_backend_events *events, pdict_slice key,
+                                        const char *text)
+{
+    return events->finding ? events->finding(events->ctx, key, text) : PDICT_OK;
+}
 
 /**
  * A backend. One const static table; `self` is an open store. Members after `close` are required
