@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The vtable itself and its optional members: facts, log, sync, probe. */
+/* The vtable itself and what it says of the backend: facts, options, probe. */
 #include "conformance.h"
 
 #include <ctype.h>
@@ -96,60 +96,6 @@ static void stat_counts_the_bytes_of_all_files(struct subject *t)
     CHECK(stat.file_bytes >= read_file(t->path).size);
 }
 
-static void a_checkpoint_folds_the_log_in(struct subject *t)
-{
-    pdict_backend_stat before = { .struct_size = sizeof(before) };
-    pdict_backend_stat after = { .struct_size = sizeof(after) };
-
-    fill_store(t);
-    CHECK(t->backend->log_bytes(t->self) > 0);
-    CHECK_OK(t->backend->stat(t->self, &before));
-    CHECK_OK(t->backend->checkpoint(t->self, true));
-    CHECK_INT(t->backend->log_bytes(t->self), 0);
-    CHECK_OK(t->backend->stat(t->self, &after));
-    CHECK(after.log_bytes < before.log_bytes);
-    check_store(t);
-    reopen_store(t);
-    check_store(t);
-}
-
-static void a_checkpoint_does_not_disturb_a_snapshot(struct subject *t)
-{
-    uint32_t map = make_map(t, "m");
-    void *reader;
-
-    fill_map(t, map, 100);
-    reader = begin_read(t);
-    for (unsigned i = 0; i < 100; i++)
-        put_now(t, map, number_key(i), TEXT("changed"));
-    CHECK_OK(t->backend->checkpoint(t->self, false));
-    for (unsigned i = 0; i < 100; i++)
-        check_value(t, reader, map, number_key(i), TEXT("value"));
-    end_read(t, reader);
-    CHECK_OK(t->backend->checkpoint(t->self, true));
-    reader = begin_read(t);
-    check_value(t, reader, map, number_key(1), TEXT("changed"));
-    end_read(t, reader);
-}
-
-static void log_bytes_grow_with_commits(struct subject *t)
-{
-    uint32_t map = make_map(t, "m");
-    uint64_t before = t->backend->log_bytes(t->self);
-
-    put_now(t, map, TEXT("key"), long_bytes(50000, 'v', 1));
-    CHECK(t->backend->log_bytes(t->self) > before);
-}
-
-static void sync_keeps_everything(struct subject *t)
-{
-    fill_store(t);
-    CHECK_OK(t->backend->sync(t->self));
-    CHECK_OK(t->backend->sync(t->self));
-    reopen_store(t);
-    check_store(t);
-}
-
 static void probe_knows_a_store_of_its_own(struct subject *t)
 {
     pdict_slice bytes;
@@ -179,10 +125,6 @@ const struct test_case backend_table_cases[] = {
     CASE(file_in_directory_is_a_plain_file_name, NEED_CLOSED),
     CASE(stat_fills_what_it_knows, 0),
     CASE(stat_counts_the_bytes_of_all_files, NEED_FILE),
-    CASE(a_checkpoint_folds_the_log_in, NEED_LOG),
-    CASE(a_checkpoint_does_not_disturb_a_snapshot, NEED_LOG),
-    CASE(log_bytes_grow_with_commits, NEED_LOG),
-    CASE(sync_keeps_everything, NEED_SYNC | NEED_FILE),
     CASE(probe_knows_a_store_of_its_own, NEED_PROBE | NEED_FILE),
     CASE(probe_refuses_what_is_not_its_own, NEED_CLOSED | NEED_PROBE),
     { .name = NULL },

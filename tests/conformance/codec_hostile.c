@@ -113,6 +113,31 @@ static void input_followed_by_anything_is_refused(const pdict_codec *codec)
     victim_close(&v);
 }
 
+/* The smallest values too, the empty one among them, which an encoder may treat in ways of its own. */
+static void an_encoding_is_never_empty_and_knows_its_end(const pdict_codec *codec)
+{
+    static const size_t sizes[] = { 0, 1, 2, 17, 100 };
+    unsigned char joined[1024];
+    victim v;
+
+    victim_open(&v, codec, SAMPLE_RECORDS);
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        size_t size;
+        unsigned char *packed = engine_encode(&v.e, slice_of(v.plain, sizes[i]), &size);
+
+        suite_note("%zu bytes, encoded as %zu", sizes[i], size);
+        CHECK(0 < size && size < sizeof(joined));
+        memcpy(joined, packed, size);
+        joined[size] = 0;
+        CHECK_STATUS(decode(&v, joined, size, sizes[i], GUARDED_HIGH), PDICT_OK);
+        CHECK_STATUS(decode(&v, joined, size + 1, sizes[i], GUARDED_HIGH), PDICT_FORMAT);
+        for (size_t cut = 0; cut < size; cut++)
+            CHECK_STATUS(decode(&v, joined, cut, sizes[i], GUARDED_HIGH), PDICT_FORMAT);
+        free(packed);
+    }
+    victim_close(&v);
+}
+
 static void wrong_declared_size_is_refused(const pdict_codec *codec)
 {
     victim v;
@@ -339,6 +364,8 @@ const codec_test codec_hostile_tests[] = {
     { "input_cut_short_is_refused", PDICT_COMPRESSOR, NULL, input_cut_short_is_refused },
     { "input_followed_by_anything_is_refused", PDICT_COMPRESSOR, NULL,
       input_followed_by_anything_is_refused },
+    { "an_encoding_is_never_empty_and_knows_its_end", PDICT_COMPRESSOR, NULL,
+      an_encoding_is_never_empty_and_knows_its_end },
     { "wrong_declared_size_is_refused", PDICT_COMPRESSOR, NULL, wrong_declared_size_is_refused },
     { "value_is_not_an_empty_one", PDICT_COMPRESSOR, NULL, value_is_not_an_empty_one },
     { "no_single_flipped_bit_does_harm", PDICT_COMPRESSOR, NULL, no_single_flipped_bit_does_harm },

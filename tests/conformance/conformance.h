@@ -21,7 +21,12 @@ enum need {
     NEED_SYNC = 1 << 4,
     NEED_PROBE = 1 << 5,
     NEED_LIBRARY = 1 << 6,
-    NEED_CLOSED = 1 << 7 /* of the suite: the case opens the store itself */
+    NEED_CHECK = 1 << 7,
+    NEED_BACKUP = 1 << 8,
+    NEED_COMPACT = 1 << 9,
+    NEED_TRIM = 1 << 10,
+    NEED_BATCH = 1 << 11,
+    NEED_CLOSED = 1 << 12 /* of the suite: the case opens the store itself */
 };
 
 /* The backend under test and the store of one case, in an empty directory of its own. */
@@ -61,6 +66,9 @@ extern const struct test_case backend_maps_cases[];
 extern const struct test_case backend_system_cases[];
 extern const struct test_case backend_txn_cases[];
 extern const struct test_case backend_threads_cases[];
+extern const struct test_case backend_log_cases[];
+extern const struct test_case backend_backup_cases[];
+extern const struct test_case backend_upkeep_cases[];
 extern const struct test_case backend_model_cases[];
 
 /* ---- checks: each ends the case when it does not hold; callable on any thread ---- */

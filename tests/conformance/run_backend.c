@@ -26,7 +26,9 @@ static const struct {
     { "expiry", backend_expiry_cases },   { "scan", backend_scan_cases },
     { "order", backend_order_cases },     { "maps", backend_maps_cases },
     { "system", backend_system_cases },   { "txn", backend_txn_cases },
-    { "threads", backend_threads_cases }, { "model", backend_model_cases },
+    { "threads", backend_threads_cases }, { "log", backend_log_cases },
+    { "backup", backend_backup_cases },   { "upkeep", backend_upkeep_cases },
+    { "model", backend_model_cases },
 };
 enum {
     SUITES = sizeof(suites) / sizeof(suites[0])
@@ -158,6 +160,16 @@ static const char *missing(const pdict_backend *backend, unsigned needs)
         return "no log_bytes and checkpoint: the engine has no log";
     if (needs & NEED_SYNC && backend->sync == NULL)
         return "no sync: there is nothing to do";
+    if (needs & NEED_CHECK && backend->check == NULL)
+        return "no check: there is no more to look at than the rows";
+    if (needs & NEED_BACKUP && backend->backup == NULL)
+        return "no backup: the store has no file";
+    if (needs & NEED_COMPACT && backend->compact == NULL)
+        return "no compact: the file is always as small as it can be";
+    if (needs & NEED_TRIM && backend->trim == NULL)
+        return "no trim: there is no memory to give back";
+    if (needs & NEED_BATCH && backend->batch_rows == 0)
+        return "no batch_rows: any number of changes is fine in one transaction";
     if (needs & NEED_PROBE && backend->probe == NULL)
         return "no probe: never chosen by content";
     if (needs & NEED_LIBRARY && backend->library == NULL)
@@ -241,6 +253,7 @@ static void borrow_facts(pdict_backend *layer, const pdict_backend *below)
     layer->file_in_directory = below->file_in_directory;
     layer->library = below->library;
     layer->probe = below->probe;
+    layer->batch_rows = below->batch_rows;
     if (below->watch == NULL)
         layer->watch = NULL;
     if (below->log_bytes == NULL)

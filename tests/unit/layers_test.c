@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Layers: how a URI stacks them, whose options they take, and what the two of the tree do. */
+#include "map/map.h"
 #include "maps.h"
 
 #include <stdio.h>
@@ -308,4 +309,38 @@ TEST(layers, the_leftmost_is_the_outermost)
     CHECK(strstr(trace_of("trace+fault+memory:x?fail=get", PDICT_LOG_DEBUG)->text,
                  "get map 1, key 6 bytes, value 0 bytes PDICT_IO"));
     CHECK(!strstr(trace_of("fault+trace+memory:x?fail=get", PDICT_LOG_DEBUG)->text, " get map"));
+}
+
+/* Above memory, which has none of them. */
+static void check_optional_members(const char *uri)
+{
+    const pdict_backend_events events = { .struct_size = sizeof(events) };
+    const pdict_backend *layer;
+    uint64_t left = 1;
+    void *reader, *engine;
+    struct store *store;
+    pdict *d;
+
+    CHECK_OK(try_open(uri, &d));
+    store = d->map->store;
+    layer = store->backend;
+    engine = store->engine;
+    CHECK_OK(pdict__read_begin(store, &reader));
+    CHECK_INT(layer->log_bytes(engine), 0);
+    CHECK_OK(layer->checkpoint(engine, true));
+    CHECK_OK(layer->sync(engine));
+    CHECK_OK(layer->check(engine, reader, 0, &events));
+    CHECK_STATUS(layer->backup(engine, test_path("copy"), &events), PDICT_UNSUPPORTED);
+    CHECK_OK(layer->compact(engine, 4096, 0, &left));
+    CHECK_INT(left, 0);
+    layer->trim(engine, reader);
+    pdict__read_end(store, reader);
+    pdict_close(d);
+}
+
+TEST(layers, what_the_backend_below_lacks_does_what_its_absence_means)
+{
+    need_layers();
+    check_optional_members("trace+memory:x");
+    check_optional_members("fault+memory:y");
 }

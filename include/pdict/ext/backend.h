@@ -24,6 +24,9 @@ extern "C" {
  * call with the same reader, writer or cursor, and no longer than the transaction. Every slice that
  * core passes in is borrowed for the call.
  *
+ * A store that is open read-only may be read without the engine's locks, and then every function
+ * that reads may answer PDICT_BUSY: somebody wrote meanwhile.
+ *
  * Errors. A function that fails calls pdict_fail() and returns its status; statuses named
  * "expected" are returned without text. Outputs are untouched or zero after a failure. Every
  * function may return PDICT_NOMEM, PDICT_IO and PDICT_DAMAGED (the engine found damage), and every
@@ -330,15 +333,27 @@ typedef struct pdict_backend {
     int (*watch)(void *self, const volatile uint64_t *words[2]);
 
     /**
-     * Bytes of log that a checkpoint would fold in, as of the last commit of this process; and
-     * folding it in. Called by the writer between transactions. `wait` = true may block readers of
-     * other processes for a moment and gives the log's space back; false never blocks.
-     * Optional: NULL, the engine has no log.
+     * How long the log is, as of the last commit or checkpoint through this handle; 0 before the
+     * first. What is folded in already counts until the log is started anew, and so do commits of
+     * other processes that lie before that commit. Any thread may ask.
+     * Optional, together with checkpoint: NULL, the engine has no log.
      */
     uint64_t (*log_bytes)(void *self);
+
+    /**
+     * Fold the log in. Called by the writer between transactions. `wait` = true may block writers
+     * and readers for a moment and gives the log's space back; false never blocks, and folds in
+     * what it can.
+     *
+     * @return PDICT_OK; PDICT_BUSY: somebody was in the way, what could be folded in was, and
+     *         nothing is lost; PDICT_READ_ONLY; PDICT_FULL.
+     */
     int (*checkpoint)(void *self, bool wait);
 
-    /** Make every acknowledged commit survive power loss. Optional: NULL, nothing to do. */
+    /**
+     * Make every acknowledged commit survive power loss. Called by the writer between
+     * transactions. Optional: NULL, nothing to do.
+     */
     int (*sync)(void *self);
 
     /**
@@ -346,7 +361,7 @@ typedef struct pdict_backend {
      * `map` 0 is the file as a whole, else what belongs to that map. Findings go to
      * events->finding; nothing is changed. Optional: NULL, there is no more to look at.
      *
-     * @return PDICT_OK, whatever was found.
+     * @return PDICT_OK, whatever was found; what a function of `events` returned.
      */
     int (*check)(void *self, void *txn, uint32_t map, const pdict_backend_events *events);
 
@@ -355,7 +370,8 @@ typedef struct pdict_backend {
      * nobody has open: ids and map numbers are kept. Readers and the writer go on meanwhile; the
      * caller syncs the file. Optional: NULL, the store has no file.
      *
-     * @return PDICT_OK; PDICT_FULL; PDICT_BUSY.
+     * @return PDICT_OK; PDICT_FULL: where `path` is, which the text names; PDICT_BUSY; what a
+     *         function of `events` returned.
      */
     int (*backup)(void *self, const char *path, const pdict_backend_events *events);
 

@@ -61,7 +61,8 @@ typedef struct pdict_compressor {
     size_t (*bound)(void *self, size_t size);
 
     /**
-     * Compress.
+     * Compress. What is made is never empty and knows its own end: decode refuses it when it is cut
+     * short or followed by anything.
      *
      * @param out       Room for `capacity` bytes; may be less than bound().
      * @param out_size  Set on success.
