@@ -185,6 +185,15 @@ int tool_open_store(const struct invocation *in, const char *mode, pdict_store *
 int tool_probe(const struct invocation *in);
 
 /* upkeep.c: what the verbs for whole stores share; the progress function's ctx is the progress. */
+/** A number of a summary, the name it has as JSON too, and what it means. */
+struct tally {
+    const char *name;
+    uint64_t number;
+    const char *note;
+    bool is_rare; /**< shown to people only when it is not 0 */
+};
+
+void tool_upkeep_print(const struct invocation *in, const struct tally *tallies, size_t count);
 void tool_upkeep_begin(struct progress *progress, const struct invocation *in);
 int tool_upkeep_progress(void *ctx, const char *phase, uint64_t done, uint64_t total);
 int tool_upkeep_fail(const struct invocation *in, int status);

@@ -49,6 +49,41 @@ int tool_upkeep_fail(const struct invocation *in, int status)
     return tool_fail_status(in, status);
 }
 
+static int longest_name(const struct tally *tallies, size_t count)
+{
+    size_t longest = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (longest < strlen(tallies[i].name))
+            longest = strlen(tallies[i].name);
+    }
+    return (int)longest;
+}
+
+static void print_json(const struct tally *tallies, size_t count)
+{
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < count; i++)
+        tool_json_int(object, tallies[i].name, tallies[i].number);
+    tool_json_print(object);
+}
+
+void tool_upkeep_print(const struct invocation *in, const struct tally *tallies, size_t count)
+{
+    char number[32];
+
+    if (tool_has(in, OPT_JSON)) {
+        print_json(tallies, count);
+        return;
+    }
+    for (size_t i = 0; i < count && !tool_has(in, OPT_QUIET); i++) {
+        if (tallies[i].number > 0 || !tallies[i].is_rare)
+            printf("%-*s %14s  %s\n", longest_name(tallies, count), tallies[i].name,
+                   tool_grouped(tallies[i].number, number), tallies[i].note);
+    }
+}
+
 void tool_secret_slices(const struct secret *secret, pdict_slice *passphrase, pdict_slice *key)
 {
     pdict_slice bytes = pdict_bytes(secret->bytes, secret->size);

@@ -4,31 +4,17 @@
 
 static void print_result(const struct invocation *in, const pdict_migrate_result *result)
 {
-    const struct {
-        const char *name;
-        uint64_t number;
-        const char *note;
-    } rows[] = {
-        { "maps", result->maps, "" },
-        { "records", result->records, "in the new store" },
-        { "copied", result->copied, "now" },
-        { "kept", result->kept, "from an earlier run" },
-        { "removed", result->removed, "of an earlier run, and gone from the source since" },
-        { "expired", result->expired, "left out" },
+    const struct tally tallies[] = {
+        { "maps", result->maps, "", false },
+        { "records", result->records, "in the new store", false },
+        { "copied", result->copied, "now", true },
+        { "kept", result->kept, "from an earlier run", true },
+        { "removed", result->removed, "of an earlier run, and gone from the source since", true },
+        { "expired", result->expired, "left out", true },
     };
-    json_t *object = tool_has(in, OPT_JSON) ? json_object() : NULL;
-    char number[32];
 
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (object)
-            tool_json_int(object, rows[i].name, rows[i].number);
-        else if (!tool_has(in, OPT_QUIET) && (i < 2 || rows[i].number))
-            printf("%-8s %14s  %s\n", rows[i].name, tool_grouped(rows[i].number, number),
-                   rows[i].note);
-    }
-    if (object)
-        tool_json_print(object);
-    else if (!tool_has(in, OPT_QUIET))
+    tool_upkeep_print(in, tallies, sizeof tallies / sizeof *tallies);
+    if (!tool_has(in, OPT_JSON) && !tool_has(in, OPT_QUIET))
         printf("what is written to the source from now on is not carried over\n");
 }
 

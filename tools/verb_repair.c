@@ -4,30 +4,16 @@
 
 static void print_result(const struct invocation *in, const pdict_repair_result *result)
 {
-    const struct {
-        const char *name;
-        uint64_t number;
-        const char *note;
-    } rows[] = {
-        { "maps", result->maps, "" },
-        { "records", result->records, "sound, and copied" },
-        { "unproven", result->unproven, "of these, sealed ones seen from outside only" },
-        { "quarantined", result->quarantined, "damaged, set aside in maps named *.damaged" },
-        { "gaps", result->gaps, "stretches that could not be read" },
-        { "lost_maps", result->lost_maps, "maps without settings, all records set aside" },
+    const struct tally tallies[] = {
+        { "maps", result->maps, "", false },
+        { "records", result->records, "sound, and copied", false },
+        { "unproven", result->unproven, "of these, sealed ones seen from outside only", false },
+        { "quarantined", result->quarantined, "damaged, set aside in maps named *.damaged", false },
+        { "gaps", result->gaps, "stretches that could not be read", false },
+        { "lost_maps", result->lost_maps, "maps without settings, all records set aside", false },
     };
-    json_t *object = tool_has(in, OPT_JSON) ? json_object() : NULL;
-    char number[32];
 
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (object)
-            tool_json_int(object, rows[i].name, rows[i].number);
-        else if (!tool_has(in, OPT_QUIET))
-            printf("%-11s %14s  %s\n", rows[i].name, tool_grouped(rows[i].number, number),
-                   rows[i].note);
-    }
-    if (object)
-        tool_json_print(object);
+    tool_upkeep_print(in, tallies, sizeof tallies / sizeof *tallies);
 }
 
 int tool_repair(struct invocation *in)
