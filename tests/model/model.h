@@ -57,6 +57,8 @@ enum op_kind {
     OP_LIST,     /* the maps of the store */
     OP_RENAME,   /* the second map, there and back */
     OP_DROP,     /* the second map, and make it anew */
+    OP_COMPACT,  /* the store */
+    OP_BACKUP,   /* and everything in the copy is looked at */
     OP_CLOCK,    /* by time_ms, forward or back */
     OP_CLOCK_TO, /* time_ms beside the moment when `key` expires */
     OP_REOPEN,   /* all handles; read-only in between when `flags` */

@@ -236,6 +236,37 @@ static void print_rename(struct printer *p)
             model_map_name(&p->model, 1), from);
 }
 
+static void print_compact(struct printer *p)
+{
+    fputs("    {\n        pdict_store *store = open_store();\n\n"
+          "        CHECK_OK(pdict_compact(store, NULL, NULL));\n"
+          "        pdict_store_close(store);\n    }\n",
+          p->out);
+    print_count(p, 0);
+    print_count(p, 1);
+}
+
+static void print_backup(struct printer *p)
+{
+    if (!p->setup->is_persistent)
+        return;
+    fputs("    {\n        pdict_store *store = open_store();\n"
+          "        pdict *own[2] = { maps[0], maps[1] };\n\n"
+          "        CHECK_OK(pdict_backup(store, test_path(\"copy\"), NULL));\n"
+          "        pdict_store_close(store);\n"
+          "        file = \"copy\";\n"
+          "        open_maps(\"rw\");\n",
+          p->out);
+    print_count(p, 0);
+    print_count(p, 1);
+    fputs("        close_maps();\n"
+          "        unlink(test_path(\"copy\"));\n"
+          "        file = \"store\";\n"
+          "        maps[0] = own[0];\n"
+          "        maps[1] = own[1];\n    }\n",
+          p->out);
+}
+
 static void print_clock(struct printer *p, const struct op *op)
 {
     const struct row *row = &p->model.maps[op->map].rows[op->key];
@@ -314,6 +345,10 @@ static void print_op(struct printer *p, const struct op *op)
         print_drop(p);
     else if (op->kind == OP_RENAME)
         print_rename(p);
+    else if (op->kind == OP_COMPACT)
+        print_compact(p);
+    else if (op->kind == OP_BACKUP)
+        print_backup(p);
     else if (op->kind == OP_CLOCK || op->kind == OP_CLOCK_TO)
         print_clock(p, op);
     else if (op->kind == OP_REOPEN)

@@ -81,6 +81,10 @@ bool run_op(struct run *run, const struct op *op)
         return run_with_store(run, run_rename_map);
     case OP_DROP:
         return run_with_store(run, run_drop_map);
+    case OP_COMPACT:
+        return run_with_store(run, run_compact);
+    case OP_BACKUP:
+        return run_with_store(run, run_backup);
     case OP_REOPEN:
         return run_reopen(run, op);
     case OP_CRASH:
@@ -131,7 +135,9 @@ void run_stream(const struct setup *setup, const struct op *ops, size_t count,
 {
     static struct run run;
 
-    run = (struct run){ .setup = setup, .ops = ops, .count = count, .report = report };
+    run = (struct run){
+        .setup = setup, .ops = ops, .count = count, .file = "store", .report = report
+    };
     *report = (struct report){ .at = 0 };
     if (begin(&run)) {
         for (; report->at < count && run_op(&run, &ops[report->at]); report->at++)

@@ -19,7 +19,8 @@ struct run {
     struct model model;
     pdict *maps[N_MAPS];
     struct held held[N_HELD];
-    char dir[64]; /* of the store */
+    char dir[64];     /* of the store */
+    const char *file; /* of it in there, or its copy */
     struct report *report;
 };
 
@@ -65,6 +66,8 @@ bool run_with_store(struct run *run, bool (*work)(struct run *run, pdict_store *
 bool run_list(struct run *run, pdict_store *store);
 bool run_rename_map(struct run *run, pdict_store *store);
 bool run_drop_map(struct run *run, pdict_store *store);
+bool run_compact(struct run *run, pdict_store *store);
+bool run_backup(struct run *run, pdict_store *store);
 
 bool run_open(struct run *run, const char *mode);
 void run_close(struct run *run);

@@ -3,6 +3,7 @@
 #include "run.h"
 
 #include <string.h>
+#include <unistd.h>
 
 const pdict_slice run_key = { "0123456789abcdef0123456789abcdef", 32 };
 
@@ -28,7 +29,7 @@ static const char *uri_of(const struct run *run, const char *options)
 {
     static char uri[512];
 
-    snprintf(uri, sizeof(uri), "%s%s/store%s", run->setup->backend, run->dir, options);
+    snprintf(uri, sizeof(uri), "%s%s/%s%s", run->setup->backend, run->dir, run->file, options);
     return uri;
 }
 
@@ -109,6 +110,46 @@ bool run_drop_map(struct run *run, pdict_store *store)
     return run_expect(run, "drop", pdict_store_drop(store, name), PDICT_OK) &&
            run_expect(run, "drop", pdict_store_drop(store, name), PDICT_NO_MAP) &&
            open_map(run, 1, "rwc", &run->maps[1]);
+}
+
+/* Nobody sees anything of it. */
+bool run_compact(struct run *run, pdict_store *store)
+{
+    return run_expect(run, "compact", pdict_compact(store, NULL, NULL), PDICT_OK) &&
+           run_check_all(run);
+}
+
+/* The copy in the place of the store, for as long as it is looked at. */
+static bool check_copy(struct run *run)
+{
+    pdict *own[N_MAPS] = { run->maps[0], run->maps[1] };
+    bool is_fine;
+
+    run->maps[0] = run->maps[1] = NULL;
+    run->file = "copy";
+    is_fine = run_open(run, "rw") && run_check_all(run);
+    run_close(run);
+    run->file = "store";
+    run->maps[0] = own[0];
+    run->maps[1] = own[1];
+    return is_fine;
+}
+
+bool run_backup(struct run *run, pdict_store *store)
+{
+    char path[96], lock_path[96];
+    bool is_fine;
+
+    snprintf(path, sizeof(path), "%s/copy", run->dir);
+    snprintf(lock_path, sizeof(lock_path), "%s/copy-lock", run->dir);
+    if (!run->setup->is_persistent)
+        return run_expect(run, "backup", pdict_backup(store, path, NULL), PDICT_UNSUPPORTED);
+    is_fine = run_expect(run, "backup", pdict_backup(store, path, NULL), PDICT_OK) &&
+              run_expect(run, "backup", pdict_backup(store, path, NULL), PDICT_EXISTS) &&
+              check_copy(run);
+    unlink(path);
+    unlink(lock_path);
+    return is_fine;
 }
 
 bool run_with_store(struct run *run, bool (*work)(struct run *run, pdict_store *store))

@@ -148,10 +148,11 @@ static void draw_clock(struct stream *s, struct op *op)
 
 static void draw_rare(struct stream *s, struct op *op)
 {
-    static const uint8_t kinds[] = { OP_BAD_PUT, OP_BAD_CLEAR, OP_CLEAR_CACHE, OP_SYNC,   OP_LIST,
-                                     OP_RENAME,  OP_REOPEN,    OP_REOPEN,      OP_BAD_PUT };
+    static const uint8_t kinds[] = { OP_BAD_PUT, OP_BAD_CLEAR, OP_CLEAR_CACHE, OP_SYNC,
+                                     OP_LIST,    OP_RENAME,    OP_REOPEN,      OP_REOPEN,
+                                     OP_BAD_PUT, OP_COMPACT,   OP_BACKUP };
 
-    op->kind = one_in(s, 40) ? (one_in(s, 2) ? OP_DROP : OP_CLEAR) : kinds[draw(s, 9)];
+    op->kind = one_in(s, 40) ? (one_in(s, 2) ? OP_DROP : OP_CLEAR) : kinds[draw(s, 11)];
     op->count = (uint16_t)draw(s, 6);
     op->flags = (uint16_t)one_in(s, 4);
 }
