@@ -88,8 +88,8 @@ defect 'a walk runs on into the next map' memory backends/memory/rows.c \
     's/to = (struct item){ .map = map + 1 };/to = (struct item){ .map = map + 2 };/'
 defect 'a backup lacks a page' lmdb backends/lmdb/upkeep.c \
     's/uint64_t at = 2 \* copy->store->page_size/uint64_t at = 3 * copy->store->page_size/'
-defect 'compacting carries half of the copy over' lmdb backends/lmdb/compact.c \
-    's/while (at < size) {/while (at < size \/ 2) {/'
+defect 'compacting leaves the old meta pages' lmdb backends/lmdb/compact.c \
+    's/uint64_t at = 0;/uint64_t at = 8192;/'
 
 [ $# -gt 0 ] || rm -rf "$work"
 echo "$missed missed"
