@@ -84,6 +84,12 @@ static int examine(struct place *place)
     if (!S_ISREG(info.st_mode))
         return pdict_fail(PDICT_NOT_A_STORE, "%s is %s, not a store; give the path of a file",
                           place->path, S_ISDIR(info.st_mode) ? "a directory" : "a special file");
+    /* A log or a lock beside one name would not be seen by who comes through another. */
+    if (info.st_nlink > 1)
+        return pdict_fail(PDICT_UNSUPPORTED,
+                          "%s has %lu names (hard links), and whoever opens it by another could "
+                          "damage it; remove the others, or make a copy with `pdict backup`",
+                          place->path, (unsigned long)info.st_nlink);
     place->exists = true;
     place->device = info.st_dev;
     place->inode = info.st_ino;

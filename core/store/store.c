@@ -16,6 +16,16 @@ static int engine_open(struct store *store, const struct store_config *config)
     return pdict__stack_open(config->stack, &args, &store->engine);
 }
 
+/* The gate file is there for longer than the engine: whoever is alone in it has no store open. */
+static int open_all(struct store *store, const struct store_config *config)
+{
+    int status = pdict__shared_join(store, config);
+
+    if (status == PDICT_OK && (status = engine_open(store, config)) != PDICT_OK)
+        pdict__shared_part(store);
+    return status;
+}
+
 static int locks_init(struct store *store)
 {
     int status = pdict__gate_init(&store->gate);
@@ -58,7 +68,7 @@ int pdict__store_new(const struct store_config *config, struct store **out)
         return status;
     }
     store->path = pdict__strdup(&store->allocator, config->path, strlen(config->path));
-    status = store->path ? engine_open(store, config) : PDICT_NOMEM;
+    status = store->path ? open_all(store, config) : PDICT_NOMEM;
     if (status != PDICT_OK) {
         store_release(store);
         return status;
@@ -74,6 +84,7 @@ void pdict__store_free(struct store *store)
         pdict__readers_trim(store);
         store->backend->close(store->engine);
     }
+    pdict__shared_part(store);
     store_release(store);
 }
 

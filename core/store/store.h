@@ -7,10 +7,11 @@
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "store/gatefile.h"
 
 /*
  * Lock order, outermost first: registry (open/registry.c), store->maps_lock (map/map.c),
- * gate (one writer), pool lock. No lock is held while a user's function runs, and the pool lock
+ * gate (one writer), gate of all processes (gatefile.h), pool lock. No lock is held while a user's function runs, and the pool lock
  * never while the backend runs.
  */
 
@@ -81,6 +82,7 @@ struct store {
     size_t n_idle;
 
     struct gate gate;
+    struct gatefile gatefile;
     atomic_bool is_poisoned;
     uint64_t checkpoint_at; /* bytes of log; under the gate */
 
@@ -103,6 +105,29 @@ int pdict__store_new(const struct store_config *config, struct store **out);
 void pdict__store_free(struct store *store);
 /* PDICT_FORKED when this process did not open the store. */
 int pdict__store_check(const struct store *store);
+
+/* ---- shared.c: what all processes share that have the store open ---- */
+
+/* Where there is no gate file, as for stores without files, nothing is shared and all is well. */
+int pdict__shared_join(struct store *store, const struct store_config *config);
+void pdict__shared_part(struct store *store);
+/*
+ * The turn of this process, for the thread that has the gate; the same thread leaves. PDICT_BUSY
+ * when the deadline (steady clock) passes first; PDICT_POISONED; PDICT_NO_STORE: the store or its
+ * gate file was removed or replaced.
+ */
+int pdict__shared_enter(struct store *store, int64_t deadline_ms);
+void pdict__shared_leave(struct store *store);
+/* A sync failed: nobody writes any more until all have closed the store. */
+void pdict__poison(struct store *store);
+int pdict__fail_poisoned(const struct store *store);
+/* NULL: none. The secret is for the hashes in it, the same for all who share it. */
+struct ring *pdict__shared_ring(const struct store *store);
+const uint8_t *pdict__shared_secret(const struct store *store);
+/* Fold in the log, with the gate held. While one waits for readers, a kept snapshot is in its way;
+ * true as well where such a wish could not be heard. */
+int pdict__checkpoint(struct store *store, bool wait);
+bool pdict__checkpoint_wanted(const struct store *store);
 
 /* ---- reader.c: snapshots ---- */
 

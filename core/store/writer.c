@@ -17,16 +17,21 @@ static int enter(struct store *store, int64_t deadline_ms)
         return pdict_fail(PDICT_READ_ONLY, "%s is open read-only; open it with mode=rw to write",
                           store->path);
     if (atomic_load(&store->is_poisoned))
-        return pdict_fail(PDICT_POISONED,
-                          "%s: an earlier sync failed, so what is on the disk is uncertain; close "
-                          "every handle, check the disk and reopen",
-                          store->path);
+        return pdict__fail_poisoned(store);
     if (pdict__gate_enter(&store->gate, deadline_ms) != PDICT_OK)
         return pdict_fail(PDICT_BUSY,
                           "%s: other threads kept writing until the timeout passed; try again or "
                           "raise timeout=",
                           store->path);
-    return PDICT_OK;
+    if ((status = pdict__shared_enter(store, deadline_ms)) != PDICT_OK)
+        pdict__gate_leave(&store->gate);
+    return status;
+}
+
+static void leave(struct store *store)
+{
+    pdict__shared_leave(store);
+    pdict__gate_leave(&store->gate);
 }
 
 /* A checkpoint that fails has lost nothing: the log stays, and the next commit tries again. */
@@ -45,7 +50,7 @@ static void checkpoint_if_due(struct store *store)
     if (log_bytes < CHECKPOINT_STEP || log_bytes < store->checkpoint_at)
         return;
     wait = log_bytes >= CHECKPOINT_WAIT;
-    status = store->backend->checkpoint(store->engine, wait);
+    status = pdict__checkpoint(store, wait);
     store->checkpoint_at = log_bytes + CHECKPOINT_STEP;
     if (status != PDICT_OK && status != PDICT_BUSY)
         pdict__log(&store->logger, PDICT_LOG_WARN, "writer", status, "checkpoint: %s",
@@ -98,10 +103,10 @@ int pdict__commit(struct store *store, struct commit *commit)
         return status;
     status = transact(store, commit, deadline_ms);
     if (status == PDICT_UNKNOWN_OUTCOME)
-        atomic_store(&store->is_poisoned, true);
+        pdict__poison(store);
     if (status == PDICT_OK)
         checkpoint_if_due(store);
-    pdict__gate_leave(&store->gate);
+    leave(store);
     return status;
 }
 
@@ -113,7 +118,7 @@ int pdict__between_commits(struct store *store, int64_t timeout_ms,
     if (status != PDICT_OK)
         return status;
     status = work(ctx, store);
-    pdict__gate_leave(&store->gate);
+    leave(store);
     return status;
 }
 
@@ -128,7 +133,7 @@ int pdict__store_sync(struct store *store, int64_t timeout_ms)
         return status;
     status = store->backend->sync(store->engine);
     if (status != PDICT_OK)
-        atomic_store(&store->is_poisoned, true);
-    pdict__gate_leave(&store->gate);
+        pdict__poison(store);
+    leave(store);
     return status;
 }

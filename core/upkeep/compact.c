@@ -30,8 +30,7 @@ static int file_bytes(struct store *store, uint64_t *out)
 /* A checkpoint that somebody is in the way of has lost nothing. */
 static int fold_log(struct store *store)
 {
-    const pdict_backend *backend = store->backend;
-    int status = backend->checkpoint ? backend->checkpoint(store->engine, true) : PDICT_OK;
+    int status = pdict__checkpoint(store, true);
 
     return status == PDICT_BUSY ? PDICT_OK : status;
 }

@@ -244,7 +244,7 @@ static int rename_inside(void *ctx, struct store *store, void *txn)
 static int fold_log(void *ctx, struct store *store)
 {
     (void)ctx;
-    return store->backend->checkpoint ? store->backend->checkpoint(store->engine, true) : PDICT_OK;
+    return pdict__checkpoint(store, true);
 }
 
 /* The file alone must hold everything, since it alone is renamed. */

@@ -102,7 +102,11 @@ typedef struct pdict_options {
  *         PDICT_NOT_A_STORE: a directory, another file, somebody else's database; nothing was
  *         changed; PDICT_NEWER_FORMAT; PDICT_DAMAGED;
  *         PDICT_WRONG_KEY, PDICT_NEED_KEY, PDICT_NOT_ENCRYPTED: before anything is written;
- *         PDICT_READ_ONLY, PDICT_PERMISSION, PDICT_FULL, PDICT_BUSY, PDICT_UNSUPPORTED.
+ *         PDICT_READ_ONLY, PDICT_PERMISSION, PDICT_FULL, PDICT_BUSY, PDICT_UNSUPPORTED:
+ *         among others for a file with several names (hard links).
+ *
+ * While a store that several processes may open is open for writing, a small file PATH-pdict stands
+ * beside it, through which they take turns.
  *
  * Threads: any. Two opens of one file, by whatever path, share one engine.
  * Cost: opening a store is a few file operations; a passphrase costs its derivation.
@@ -215,8 +219,10 @@ enum pdict_commit_durability {
  * @return PDICT_OK: done; PDICT_EXISTS, PDICT_NOTFOUND, PDICT_CONFLICT: the condition did not hold,
  *         nothing done; PDICT_INVAL: options malformed or the serializer refuses the bytes;
  *         PDICT_TOO_BIG: over max_value; PDICT_READ_ONLY; PDICT_FULL: nothing done; PDICT_BUSY:
- *         nothing done; PDICT_POISONED: nothing done; PDICT_UNKNOWN_OUTCOME: the commit failed
- *         midway, the value is the old or the new one; PDICT_NO_MAP: dropped meanwhile.
+ *         nothing done; PDICT_POISONED: a sync failed, here or in another process, nothing done;
+ *         PDICT_UNKNOWN_OUTCOME: the commit failed midway, the value is the old or the new one;
+ *         PDICT_NO_MAP: dropped meanwhile; PDICT_NO_STORE: the file was removed or replaced while
+ *         the store was open, nothing done.
  *
  * Threads: any; compression and encryption run in the caller's thread, outside every lock.
  * Cost:    one commit, at durability full one sync of the disk.

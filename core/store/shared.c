@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* What the processes of a store share through its gate file: the turn to write, poison, and the
+ * wish for a checkpoint. */
+#include <errno.h>
+#include <time.h>
+
+#include "store/store.h"
+
+/* A wish older than this is that of a process which died with it. */
+#define WISH_MS 2000
+
+int pdict__shared_join(struct store *store, const struct store_config *config)
+{
+    const unsigned sharing = PDICT_CAP_FILE | PDICT_CAP_MULTI_PROCESS;
+
+    store->gatefile = (struct gatefile){ .fd = -1 };
+    if ((pdict__stack_base(config->stack)->capabilities & sharing) != sharing)
+        return PDICT_OK;
+    return pdict__gatefile_join(store->path, store->is_read_only, config->timeout_ms,
+                                &store->allocator, &store->gatefile);
+}
+
+void pdict__shared_part(struct store *store)
+{
+    pdict__gatefile_part(&store->gatefile, store->fork_count != pdict__fork_count());
+}
+
+/* ---- the turn to write ---- */
+
+static int fail_busy(const struct store *store)
+{
+    return pdict_fail(PDICT_BUSY,
+                      "%s: other processes kept writing until the timeout passed; try again or "
+                      "raise timeout=",
+                      store->path);
+}
+
+/* A free gate is taken in any case. */
+static int lock_mutex(pthread_mutex_t *mutex, int64_t deadline_ms)
+{
+    struct timespec until = { .tv_sec = (time_t)(deadline_ms / 1000),
+                              .tv_nsec = (long)(deadline_ms % 1000) * 1000000 };
+    int rc = pthread_mutex_trylock(mutex);
+
+    if (rc == EBUSY)
+        rc = pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
+    /* Who held it died. The engine undoes what was not committed, the ring has a gap then, and
+     * there is nothing else that could be half done. */
+    return rc == EOWNERDEAD ? pthread_mutex_consistent(mutex) : rc;
+}
+
+static int check_inside(const struct store *store)
+{
+    if (atomic_load(&store->gatefile.page->is_poisoned))
+        return pdict__fail_poisoned(store);
+    return pdict__gatefile_check(&store->gatefile);
+}
+
+int pdict__shared_enter(struct store *store, int64_t deadline_ms)
+{
+    struct gate_page *page = store->gatefile.page;
+    int rc, status;
+
+    if (!page)
+        return PDICT_OK;
+    if ((rc = lock_mutex(&page->mutex, deadline_ms)) == ETIMEDOUT)
+        return fail_busy(store);
+    if (rc != 0)
+        return pdict_fail(PDICT_IO, "%s: locking it failed: %s", store->gatefile.path,
+                          strerror(rc));
+    atomic_store_explicit(&page->ring.is_held, 1, memory_order_release);
+    if ((status = check_inside(store)) != PDICT_OK)
+        pdict__shared_leave(store);
+    return status;
+}
+
+void pdict__shared_leave(struct store *store)
+{
+    struct gate_page *page = store->gatefile.page;
+
+    if (!page)
+        return;
+    atomic_store_explicit(&page->ring.is_held, 0, memory_order_release);
+    pthread_mutex_unlock(&page->mutex);
+}
+
+/* ---- poison ---- */
+
+int pdict__fail_poisoned(const struct store *store)
+{
+    return pdict_fail(PDICT_POISONED,
+                      "%s: an earlier sync failed, so what is on the disk is uncertain; close it "
+                      "in every process, check the disk and reopen",
+                      store->path);
+}
+
+void pdict__poison(struct store *store)
+{
+    atomic_store(&store->is_poisoned, true);
+    if (store->gatefile.page)
+        atomic_store(&store->gatefile.page->is_poisoned, 1);
+}
+
+/* ---- the change ring ---- */
+
+struct ring *pdict__shared_ring(const struct store *store)
+{
+    return store->gatefile.page ? &store->gatefile.page->ring : NULL;
+}
+
+const uint8_t *pdict__shared_secret(const struct store *store)
+{
+    return store->gatefile.page ? store->gatefile.page->secret : NULL;
+}
+
+/* ---- checkpoints ---- */
+
+int pdict__checkpoint(struct store *store, bool wait)
+{
+    struct gate_page *page = store->gatefile.page;
+    int status;
+
+    if (!store->backend->checkpoint)
+        return PDICT_OK;
+    if (page && wait)
+        atomic_store(&page->checkpoint_wanted_ms, pdict__steady_ms());
+    status = store->backend->checkpoint(store->engine, wait);
+    if (page && wait)
+        atomic_store(&page->checkpoint_wanted_ms, 0);
+    return status;
+}
+
+bool pdict__checkpoint_wanted(const struct store *store)
+{
+    const struct gate_page *page = store->gatefile.page;
+    int64_t since_ms;
+
+    if (!page)
+        return store->backend->checkpoint != NULL;
+    since_ms = atomic_load_explicit(&page->checkpoint_wanted_ms, memory_order_acquire);
+    return since_ms != 0 && pdict__steady_ms() - since_ms < WISH_MS;
+}
