@@ -256,6 +256,14 @@ static int trace_watch(void *self, const volatile uint64_t *words[2])
     return say(trace, status, "watch");
 }
 
+/* Part of no work of its own: no line. */
+static bool trace_is_next(void *self, const uint64_t before[2], const uint64_t after[2])
+{
+    struct trace *trace = self;
+
+    return trace->next->is_next && trace->next->is_next(trace->below, before, after);
+}
+
 /* Asked after every commit, and never of interest by itself: no line. */
 static uint64_t trace_log_bytes(void *self)
 {
@@ -355,4 +363,5 @@ const pdict_backend pdict__backend_trace = {
     .backup = trace_backup,
     .compact = trace_compact,
     .trim = trace_trim,
+    .is_next = trace_is_next,
 };

@@ -246,6 +246,13 @@ static int fault_watch(void *self, const volatile uint64_t *words[2])
     return fault->next->watch ? fault->next->watch(fault->below, words) : PDICT_UNSUPPORTED;
 }
 
+static bool fault_is_next(void *self, const uint64_t before[2], const uint64_t after[2])
+{
+    struct fault *fault = self;
+
+    return fault->next->is_next && fault->next->is_next(fault->below, before, after);
+}
+
 static uint64_t fault_log_bytes(void *self)
 {
     struct fault *fault = self;
@@ -366,4 +373,5 @@ const pdict_backend pdict__backend_fault = {
     .backup = fault_backup,
     .compact = fault_compact,
     .trim = fault_trim,
+    .is_next = fault_is_next,
 };

@@ -33,6 +33,18 @@ int pdict__lmdb_watch(void *self, const volatile uint64_t *words[2])
     return PDICT_OK;
 }
 
+/* Commits write the two metas in turn, and the newer one has the higher number. */
+static uint64_t last_txn(const uint64_t words[2])
+{
+    return words[0] > words[1] ? words[0] : words[1];
+}
+
+bool pdict__lmdb_is_next(void *self, const uint64_t before[2], const uint64_t after[2])
+{
+    (void)self;
+    return last_txn(after) - last_txn(before) == 1;
+}
+
 /* Do the words lie where this file expects them? Ask LMDB, between two looks that agree. */
 static int verify_metas(struct store *store)
 {

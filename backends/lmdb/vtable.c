@@ -73,4 +73,5 @@ const pdict_backend pdict__backend_lmdb = {
     .backup = pdict__lmdb_backup,
     .compact = pdict__lmdb_compact,
     .batch_rows = BATCH_ROWS,
+    .is_next = pdict__lmdb_is_next,
 };

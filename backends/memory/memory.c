@@ -340,6 +340,12 @@ static int memory_watch(void *self, const volatile uint64_t *words[2])
     return PDICT_OK;
 }
 
+static bool memory_is_next(void *self, const uint64_t before[2], const uint64_t after[2])
+{
+    (void)self;
+    return after[0] - before[0] == 1 && after[1] - before[1] == 1;
+}
+
 const pdict_backend pdict__backend_memory = {
     PDICT_EXT_HEAD(pdict_backend),
     .name = "memory",
@@ -368,4 +374,5 @@ const pdict_backend pdict__backend_memory = {
     .scan_close = pdict__memory_scan_close,
     .stat = memory_stat,
     .watch = memory_watch,
+    .is_next = memory_is_next,
 };

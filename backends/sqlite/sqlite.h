@@ -236,6 +236,7 @@ int pdict__sqlite_open(const pdict_backend_args *args, void **self);
 void pdict__sqlite_close(void *self);
 int pdict__sqlite_stat(void *self, pdict_backend_stat *stat);
 int pdict__sqlite_watch(void *self, const volatile uint64_t *words[2]);
+bool pdict__sqlite_is_next(void *self, const uint64_t before[2], const uint64_t after[2]);
 
 /* ---- log.c ---- */
 

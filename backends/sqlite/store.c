@@ -257,3 +257,18 @@ int pdict__sqlite_watch(void *self, const volatile uint64_t *words[2])
     words[1] = (const volatile uint64_t *)((const volatile char *)index + WAL_INDEX_CHECKSUM);
     return PDICT_OK;
 }
+
+/* The change counter is the first half of its word, and each commit adds one. */
+static uint32_t change_count(uint64_t word)
+{
+    uint32_t count;
+
+    memcpy(&count, &word, sizeof(count));
+    return count;
+}
+
+bool pdict__sqlite_is_next(void *self, const uint64_t before[2], const uint64_t after[2])
+{
+    (void)self;
+    return change_count(after[0]) - change_count(before[0]) == 1;
+}

@@ -77,4 +77,5 @@ const pdict_backend pdict__backend_sqlite = {
     .backup = pdict__sqlite_backup,
     .compact = pdict__sqlite_compact,
     .trim = pdict__sqlite_trim,
+    .is_next = pdict__sqlite_is_next,
 };

@@ -11,6 +11,7 @@
 #include "store/gatefile.h"
 
 #define PAUSE_NS 1000000 /* between two tries while somebody makes or removes it */
+#define CHECK_MS 50      /* between two looks at where the names lead */
 
 /* The last two bytes tell whether somebody took the file for text. */
 static const char magic[8] = { 'p', 'd', 'g', 'a', 't', 'e', '\r', '\n' };
@@ -336,38 +337,14 @@ static int name_it(struct gatefile *gatefile)
     return PDICT_OK;
 }
 
-static void note_inodes(struct gatefile *gatefile, const struct stat *store)
+/* The store may not be opened in any way that closing would drop locks. */
+static int hold_store(struct gatefile *gatefile)
 {
-    struct stat own;
-
-    if (fstat(gatefile->fd, &own) == 0) {
-        gatefile->device = own.st_dev;
-        gatefile->inode = own.st_ino;
-    }
-    gatefile->store_device = store->st_dev;
-    gatefile->store_inode = store->st_ino;
-}
-
-int pdict__gatefile_join(const char *store_path, bool is_read_only, int64_t timeout_ms,
-                         const pdict_allocator *allocator, struct gatefile *out)
-{
-    struct gatefile gatefile = { .allocator = allocator, .fd = -1, .store_path = store_path };
-    struct stat store;
-    int status = name_it(&gatefile);
-
-    if (status == PDICT_OK && stat(store_path, &store) != 0)
-        status = fail_step(store_path, "looking at it");
-    if (status == PDICT_OK)
-        status =
-            is_read_only ? try_to_read(&gatefile) : join_as_writer(&gatefile, &store, timeout_ms);
-    if (status == PDICT_OK)
-        note_inodes(&gatefile, &store);
-    if (status == PDICT_OK || is_read_only) {
-        *out = gatefile;
-        return PDICT_OK;
-    }
-    pdict__free(allocator, gatefile.path);
-    return status;
+    gatefile->store_fd = open(gatefile->store_path, O_PATH | O_CLOEXEC);
+    if (gatefile->store_fd < 0)
+        return fail_step(gatefile->store_path, "looking at it");
+    gatefile->checked_ms = pdict__steady_ms();
+    return PDICT_OK;
 }
 
 /* ---- parting ---- */
@@ -390,9 +367,36 @@ void pdict__gatefile_part(struct gatefile *gatefile, bool is_inherited)
         is_still_there(gatefile->path, gatefile->fd))
         unlink(gatefile->path);
     forget_file(gatefile);
+    if (gatefile->store_fd >= 0)
+        close(gatefile->store_fd);
+    gatefile->store_fd = -1;
     if (gatefile->path)
         pdict__free(gatefile->allocator, gatefile->path);
     gatefile->path = NULL;
+}
+
+int pdict__gatefile_join(const char *store_path, bool is_read_only, int64_t timeout_ms,
+                         const pdict_allocator *allocator, struct gatefile *out)
+{
+    struct gatefile gatefile = {
+        .allocator = allocator, .fd = -1, .store_fd = -1, .store_path = store_path
+    };
+    struct stat store;
+    int status = name_it(&gatefile);
+
+    if (status == PDICT_OK && !is_read_only)
+        status = hold_store(&gatefile);
+    if (status == PDICT_OK && stat(store_path, &store) != 0)
+        status = fail_step(store_path, "looking at it");
+    if (status == PDICT_OK)
+        status =
+            is_read_only ? try_to_read(&gatefile) : join_as_writer(&gatefile, &store, timeout_ms);
+    if (status != PDICT_OK && !is_read_only) {
+        pdict__gatefile_part(&gatefile, false);
+        return status;
+    }
+    *out = gatefile;
+    return PDICT_OK;
 }
 
 /* ---- checking ---- */
@@ -405,15 +409,25 @@ static int fail_gone(const struct gatefile *gatefile, const char *path)
                       path, gatefile->store_path);
 }
 
-int pdict__gatefile_check(const struct gatefile *gatefile)
+static bool has_name(int fd)
 {
     struct stat now;
 
-    if (stat(gatefile->store_path, &now) != 0 || now.st_ino != gatefile->store_inode ||
-        now.st_dev != gatefile->store_device)
+    return fstat(fd, &now) == 0 && now.st_nlink > 0;
+}
+
+/* Removing and replacing is seen at once, for no path has to be walked; moving now and then. */
+int pdict__gatefile_check(struct gatefile *gatefile)
+{
+    int64_t now_ms = pdict__steady_ms();
+    bool is_due = now_ms - gatefile->checked_ms >= CHECK_MS;
+
+    if (!has_name(gatefile->store_fd) ||
+        (is_due && !is_still_there(gatefile->store_path, gatefile->store_fd)))
         return fail_gone(gatefile, gatefile->store_path);
-    if (lstat(gatefile->path, &now) != 0 || now.st_ino != gatefile->inode ||
-        now.st_dev != gatefile->device)
+    if (!has_name(gatefile->fd) || (is_due && !is_still_there(gatefile->path, gatefile->fd)))
         return fail_gone(gatefile, gatefile->path);
+    if (is_due)
+        gatefile->checked_ms = now_ms;
     return PDICT_OK;
 }

@@ -41,9 +41,9 @@ struct gatefile {
     char *path;             /* NULL: none */
     struct gate_page *page; /* NULL: none */
     int fd;
+    int store_fd;           /* of O_PATH: closing it drops no locks of the engine */
     const char *store_path; /* borrowed */
-    uint64_t device, inode; /* of the gate file... */
-    uint64_t store_device, store_inode;
+    int64_t checked_ms;     /* steady clock: when the names were last looked at */
 };
 
 /*
@@ -58,7 +58,8 @@ int pdict__gatefile_join(const char *store_path, bool is_read_only, int64_t time
                          const pdict_allocator *allocator, struct gatefile *out);
 /* `is_inherited`: through a fork; then the locks are the parent's and stay. */
 void pdict__gatefile_part(struct gatefile *gatefile, bool is_inherited);
-/* PDICT_NO_STORE: the store or its gate file was removed or replaced since. */
-int pdict__gatefile_check(const struct gatefile *gatefile);
+/* PDICT_NO_STORE: the store or its gate file was removed, replaced, or (noticed somewhat later)
+ * moved away. Under the gate. */
+int pdict__gatefile_check(struct gatefile *gatefile);
 
 #endif

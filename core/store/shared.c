@@ -13,7 +13,7 @@ int pdict__shared_join(struct store *store, const struct store_config *config)
 {
     const unsigned sharing = PDICT_CAP_FILE | PDICT_CAP_MULTI_PROCESS;
 
-    store->gatefile = (struct gatefile){ .fd = -1 };
+    store->gatefile = (struct gatefile){ .fd = -1, .store_fd = -1 };
     if ((pdict__stack_base(config->stack)->capabilities & sharing) != sharing)
         return PDICT_OK;
     return pdict__gatefile_join(store->path, store->is_read_only, config->timeout_ms,
@@ -49,7 +49,7 @@ static int lock_mutex(pthread_mutex_t *mutex, int64_t deadline_ms)
     return rc == EOWNERDEAD ? pthread_mutex_consistent(mutex) : rc;
 }
 
-static int check_inside(const struct store *store)
+static int check_inside(struct store *store)
 {
     if (atomic_load(&store->gatefile.page->is_poisoned))
         return pdict__fail_poisoned(store);
@@ -111,6 +111,17 @@ struct ring *pdict__shared_ring(const struct store *store)
 const uint8_t *pdict__shared_secret(const struct store *store)
 {
     return store->gatefile.page ? store->gatefile.page->secret : NULL;
+}
+
+void pdict__shared_publish(struct store *store, struct token before, struct token after,
+                           const uint64_t *hashes, size_t count)
+{
+    struct ring *ring = pdict__shared_ring(store);
+
+    /* A commit of somebody else, right behind ours, must not hide in our entry. */
+    if (ring && store->backend->is_next &&
+        store->backend->is_next(store->engine, before.words, after.words))
+        pdict__ring_publish(ring, before, after, hashes, count);
 }
 
 /* ---- checkpoints ---- */

@@ -124,6 +124,10 @@ int pdict__fail_poisoned(const struct store *store);
 /* NULL: none. The secret is for the hashes in it, the same for all who share it. */
 struct ring *pdict__shared_ring(const struct store *store);
 const uint8_t *pdict__shared_secret(const struct store *store);
+/* Tell in the ring of the commit that was just made, with the gate held: the token as it was inside
+ * the transaction and is now. Else as pdict__ring_publish(). */
+void pdict__shared_publish(struct store *store, struct token before, struct token after,
+                           const uint64_t *hashes, size_t count);
 /* Fold in the log, with the gate held. While one waits for readers, a kept snapshot is in its way;
  * true as well where such a wish could not be heard. */
 int pdict__checkpoint(struct store *store, bool wait);

@@ -410,6 +410,35 @@ static void the_token_read_before_a_snapshot_is_not_newer_than_it(struct subject
     end_read(t, reader);
 }
 
+static bool is_next(struct subject *t, const struct token *from)
+{
+    uint64_t now[2] = { *from->words[0], *from->words[1] };
+
+    return t->backend->is_next(t->self, from->seen, now);
+}
+
+static void the_next_token_is_that_of_one_commit(struct subject *t)
+{
+    uint32_t map = make_map(t, "m");
+    void *txn;
+
+    for (unsigned i = 0; i < 50; i++) {
+        struct token token = token_of(t);
+
+        CHECK(!is_next(t, &token));
+        txn = begin_write(t);
+        put(t, txn, map, number_key(i), TEXT("value"));
+        put(t, txn, map, number_key(i + 100), TEXT("value"));
+        CHECK(!is_next(t, &token));
+        commit(t, txn);
+        CHECK(is_next(t, &token));
+        put_now(t, map, number_key(i), TEXT("other"));
+        CHECK(!is_next(t, &token));
+        put_now(t, map, number_key(i), TEXT("third"));
+        CHECK(!is_next(t, &token));
+    }
+}
+
 static void the_token_stays_where_it_is(struct subject *t)
 {
     struct token before = token_of(t), after;
@@ -444,6 +473,7 @@ const struct test_case backend_txn_cases[] = {
     CASE(the_token_stands_still_while_nobody_commits, NEED_WATCH),
     CASE(the_token_stands_still_when_nothing_was_changed, NEED_WATCH),
     CASE(the_token_read_before_a_snapshot_is_not_newer_than_it, NEED_WATCH),
+    CASE(the_next_token_is_that_of_one_commit, NEED_NEXT),
     CASE(the_token_stays_where_it_is, NEED_WATCH),
     { .name = NULL },
 };

@@ -26,7 +26,8 @@ enum need {
     NEED_COMPACT = 1 << 9,
     NEED_TRIM = 1 << 10,
     NEED_BATCH = 1 << 11,
-    NEED_CLOSED = 1 << 12 /* of the suite: the case opens the store itself */
+    NEED_NEXT = 1 << 12,  /* watch and is_next */
+    NEED_CLOSED = 1 << 13 /* of the suite: the case opens the store itself */
 };
 
 /* The backend under test and the store of one case, in an empty directory of its own. */

@@ -156,6 +156,8 @@ static const char *missing(const pdict_backend *backend, unsigned needs)
         return "no PDICT_CAP_MULTI_PROCESS";
     if (needs & NEED_WATCH && backend->watch == NULL)
         return "no watch: the store keeps no change token";
+    if (needs & NEED_NEXT && (backend->watch == NULL || backend->is_next == NULL))
+        return "no is_next: one commit cannot be told from two";
     if (needs & NEED_LOG && (backend->log_bytes == NULL || backend->checkpoint == NULL))
         return "no log_bytes and checkpoint: the engine has no log";
     if (needs & NEED_SYNC && backend->sync == NULL)

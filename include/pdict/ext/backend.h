@@ -398,6 +398,13 @@ typedef struct pdict_backend {
      * take no more than about 40 MiB of memory. 0: any number does.
      */
     size_t batch_rows;
+
+    /**
+     * Did exactly one commit, of whomever, move the token from `before` to `after`? Both were read
+     * through watch(), `before` inside the write transaction. "No" is always a right answer.
+     * Optional: NULL, that cannot be told.
+     */
+    bool (*is_next)(void *self, const uint64_t before[2], const uint64_t after[2]);
 } pdict_backend;
 
 #ifdef __cplusplus
