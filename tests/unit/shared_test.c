@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/* Processes that write one store: turns, deaths, failed syncs, and the wish for a checkpoint. */
+#include "map/map.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "process_fixture.h"
+
+static const char *const schemes[] = { "sqlite", "lmdb" };
+
+#define N_SCHEMES (sizeof(schemes) / sizeof(schemes[0]))
+
+static bool is_built(const char *scheme)
+{
+    return pdict__backend_find(scheme) != NULL;
+}
+
+static pdict *open_map(const char *uri)
+{
+    pdict *d;
+
+    CHECK_OK(pdict_open(uri, NULL, &d));
+    return d;
+}
+
+static int put_number(pdict *d, const char *key, unsigned number)
+{
+    char value[16];
+
+    snprintf(value, sizeof(value), "%u", number);
+    return pdict_put(d, pdict_str(key), pdict_str(value), NULL);
+}
+
+static unsigned get_number(pdict *d, const char *key)
+{
+    char text[16] = "";
+    pdict_view view;
+
+    CHECK_OK(pdict_get(d, pdict_str(key), &view));
+    CHECK(view.size < sizeof(text));
+    memcpy(text, view.data, view.size);
+    pdict_view_release(&view);
+    return (unsigned)strtoul(text, NULL, 10);
+}
+
+static char *uri_of(const char *scheme, const char *query)
+{
+    const char *path = test_path("%s.db", scheme);
+    size_t size = strlen(scheme) + strlen(path) + strlen(query) + 2;
+    char *uri = test_alloc(size);
+
+    snprintf(uri, size, "%s:%s%s", scheme, path, query);
+    return uri;
+}
+
+static void make_store(const char *uri)
+{
+    pdict *d = open_map(uri);
+
+    CHECK_OK(put_number(d, "start", 1));
+    pdict_close(d);
+}
+
+/* ---- turns ---- */
+
+static void hold_turn(struct child *child, const char *uri)
+{
+    pdict *d = open_map(uri);
+
+    CHECK_OK(pdict__shared_enter(d->map->store, pdict__steady_ms() + 1000));
+    step_done(child);
+    pdict__shared_leave(d->map->store);
+    pdict_close(d);
+}
+
+TEST(shared, a_put_waits_no_longer_than_asked_for_another_process)
+{
+    for (size_t i = 0; i < N_SCHEMES; i++) {
+        struct child child;
+        pdict *d;
+
+        if (!is_built(schemes[i]))
+            continue;
+        make_store(uri_of(schemes[i], ""));
+        child = start(hold_turn, uri_of(schemes[i], ""));
+        await_step(&child);
+        d = open_map(uri_of(schemes[i], "?timeout=20ms"));
+        CHECK_STATUS(put_number(d, "a", 1), PDICT_BUSY);
+        CHECK(strstr(pdict_error_text(), "other processes") != NULL);
+        CHECK_INT(get_number(d, "start"), 1);
+        next_step(&child);
+        finish(&child);
+        CHECK_OK(put_number(d, "a", 1));
+        pdict_close(d);
+    }
+}
+
+TEST(shared, the_turn_of_a_killed_process_goes_on_at_once)
+{
+    for (size_t i = 0; i < N_SCHEMES; i++) {
+        struct child child;
+        int64_t start_ms;
+        pdict *d;
+
+        if (!is_built(schemes[i]))
+            continue;
+        make_store(uri_of(schemes[i], ""));
+        for (int round = 0; round < 5; round++) {
+            child = start(hold_turn, uri_of(schemes[i], ""));
+            await_step(&child);
+            kill_child(&child);
+        }
+        child = start(hold_turn, uri_of(schemes[i], ""));
+        await_step(&child);
+        d = open_map(uri_of(schemes[i], "?timeout=60s"));
+        kill_child(&child);
+        start_ms = pdict__steady_ms();
+        CHECK_OK(put_number(d, "a", 1));
+        /* Nothing is waited for; the limit is generous because the machine may be busy. */
+        CHECK(pdict__steady_ms() - start_ms < 5000);
+        CHECK_OK(put_number(d, "a", 2));
+        pdict_close(d);
+    }
+}
+
+static int die_inside(void *ctx, struct store *store, void *txn)
+{
+    pdict_change change = {
+        .kind = PDICT_CHANGE_PUT,
+        .row = { .key = pdict_str("half"), .value = pdict_str("x"), .version = 1, .created_ms = 1 }
+    };
+
+    CHECK_OK(store->backend->apply(store->engine, txn, 1, &change, 1, 1));
+    step_done(ctx);
+    return PDICT_OK;
+}
+
+static void write_and_die(struct child *child, const char *uri)
+{
+    pdict *d = open_map(uri);
+    struct commit commit = {
+        .durability = PDICT_FULL_SYNC, .timeout_ms = 10000, .work = die_inside, .ctx = child
+    };
+
+    pdict__commit(d->map->store, &commit);
+}
+
+TEST(shared, the_transaction_of_a_killed_process_is_undone_and_the_next_one_goes_on)
+{
+    for (size_t i = 0; i < N_SCHEMES; i++) {
+        struct child child;
+        bool is_there;
+        pdict *d;
+
+        if (!is_built(schemes[i]))
+            continue;
+        make_store(uri_of(schemes[i], ""));
+        child = start(write_and_die, uri_of(schemes[i], ""));
+        await_step(&child);
+        d = open_map(uri_of(schemes[i], ""));
+        kill_child(&child);
+        CHECK_OK(put_number(d, "a", 1));
+        CHECK_OK(pdict_contains(d, pdict_str("half"), &is_there));
+        CHECK(!is_there);
+        pdict_close(d);
+    }
+}
+
+/* ---- fairness ---- */
+
+enum {
+    WRITERS = 8,
+    PUTS_OF_ALL = 400,
+    LEAST_SHARE = PUTS_OF_ALL / WRITERS / 5
+};
+
+struct tally {
+    _Atomic unsigned all, of[WRITERS];
+};
+
+static struct tally *tally; /* shared by all processes */
+
+static void write_until_all_have(struct child *child, const char *uri)
+{
+    pdict *d = open_map(uri);
+    unsigned own = (unsigned)atoi(strrchr(uri, '=') + 1);
+    char key[16];
+
+    snprintf(key, sizeof(key), "%u", own);
+    step_done(child);
+    while (atomic_fetch_add(&tally->all, 1) < PUTS_OF_ALL)
+        CHECK_OK(put_number(d, key, ++tally->of[own]));
+    CHECK_INT(get_number(d, key), tally->of[own]);
+    pdict_close(d);
+}
+
+static void check_shares(const char *scheme)
+{
+    struct child children[WRITERS];
+    char query[32];
+
+    memset(tally, 0, sizeof(*tally));
+    make_store(uri_of(scheme, ""));
+    for (int i = 0; i < WRITERS; i++) {
+        snprintf(query, sizeof(query), "?map=%d", i);
+        make_store(uri_of(scheme, query));
+        children[i] = start(write_until_all_have, uri_of(scheme, query));
+    }
+    for (int i = 0; i < WRITERS; i++)
+        await_step(&children[i]);
+    for (int i = 0; i < WRITERS; i++)
+        next_step(&children[i]);
+    for (int i = 0; i < WRITERS; i++)
+        finish(&children[i]);
+    for (int i = 0; i < WRITERS; i++)
+        fprintf(stderr, "%s: process %d made %u puts\n", scheme, i, tally->of[i]);
+    for (int i = 0; i < WRITERS; i++)
+        CHECK(tally->of[i] >= LEAST_SHARE);
+}
+
+TEST(shared, no_process_starves_among_eight_that_write)
+{
+    tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(tally != MAP_FAILED);
+    for (size_t i = 0; i < N_SCHEMES; i++) {
+        if (is_built(schemes[i]))
+            check_shares(schemes[i]);
+    }
+    munmap(tally, sizeof(*tally));
+}
+
+/* ---- poison ---- */
+
+static void fail_to_sync(struct child *child, const char *uri)
+{
+    pdict *d = open_map(uri);
+
+    step_done(child);
+    CHECK_STATUS(pdict_sync(d), PDICT_IO);
+    CHECK_STATUS(put_number(d, "a", 1), PDICT_POISONED);
+    step_done(child);
+    pdict_close(d);
+}
+
+TEST(shared, a_failed_sync_stops_the_writes_of_all_until_all_have_closed)
+{
+    char *uri = uri_of("sqlite", ""), *faulty = test_alloc(strlen(uri) + 64);
+    struct child child;
+    pdict *d;
+
+    if (!is_built("sqlite") || !is_built("fault"))
+        SKIP("sqlite and fault are not both built");
+    make_store(uri);
+    sprintf(faulty, "fault+%s?fail=sync:1:IO", uri);
+    child = start(fail_to_sync, faulty);
+    await_step(&child);
+    d = open_map(uri);
+    CHECK_OK(put_number(d, "start", 2));
+    next_step(&child);
+    await_step(&child);
+    CHECK_STATUS(put_number(d, "start", 3), PDICT_POISONED);
+    CHECK_STATUS(pdict_sync(d), PDICT_POISONED);
+    CHECK_INT(get_number(d, "start"), 2);
+    pdict_close(d);
+    d = open_map(uri);
+    CHECK_STATUS(put_number(d, "start", 3), PDICT_POISONED);
+    next_step(&child);
+    finish(&child);
+    pdict_close(d);
+    d = open_map(uri);
+    CHECK_OK(put_number(d, "start", 3));
+    pdict_close(d);
+}
+
+/* ---- checkpoints ---- */
+
+static int checkpoint(void *ctx, struct store *store)
+{
+    (void)ctx;
+    return pdict__checkpoint(store, true);
+}
+
+static void wait_for_readers(struct child *child, const char *uri)
+{
+    pdict *d = open_map(uri);
+    int status;
+
+    CHECK_OK(put_number(d, "a", 1));
+    step_done(child);
+    /* The reader may be late on a busy machine. */
+    do
+        status = pdict__between_commits(d->map->store, 10000, checkpoint, NULL);
+    while (status == PDICT_BUSY);
+    CHECK_OK(status);
+    CHECK(!pdict__checkpoint_wanted(d->map->store));
+    step_done(child);
+    pdict_close(d);
+}
+
+TEST(shared, who_holds_a_snapshot_learns_that_a_checkpoint_waits_for_it)
+{
+    char *uri = uri_of("sqlite", "");
+    struct child child;
+    void *reader;
+    pdict *d;
+
+    if (!is_built("sqlite"))
+        SKIP("sqlite is not built");
+    make_store(uri);
+    child = start(wait_for_readers, uri);
+    await_step(&child);
+    d = open_map(uri);
+    CHECK_OK(pdict__read_begin(d->map->store, &reader));
+    CHECK(!pdict__checkpoint_wanted(d->map->store));
+    next_step(&child);
+    while (!pdict__checkpoint_wanted(d->map->store))
+        sched_yield();
+    pdict__read_end(d->map->store, reader);
+    await_step(&child);
+    CHECK(!pdict__checkpoint_wanted(d->map->store));
+    next_step(&child);
+    finish(&child);
+    pdict_close(d);
+}
+
+TEST(shared, the_wish_of_a_dead_process_is_forgotten)
+{
+    char *uri = uri_of("sqlite", "");
+    struct gate_page *page;
+    pdict *d;
+
+    if (!is_built("sqlite"))
+        SKIP("sqlite is not built");
+    d = open_map(uri);
+    page = d->map->store->gatefile.page;
+    page->checkpoint_wanted_ms = pdict__steady_ms();
+    CHECK(pdict__checkpoint_wanted(d->map->store));
+    page->checkpoint_wanted_ms = pdict__steady_ms() - 10000;
+    CHECK(!pdict__checkpoint_wanted(d->map->store));
+    pdict_close(d);
+}
+
+/* ---- the change ring ---- */
+
+static const uint64_t hash = 4711;
+
+/* A commit that is told of. */
+static int put_and_tell(void *ctx, struct store *store)
+{
+    const volatile uint64_t *words[2];
+    struct token before, after;
+    pdict_change change = { .kind = PDICT_CHANGE_PUT,
+                            .row = { .key = pdict_str("k"), .value = pdict_str("v") } };
+    void *txn;
+
+    (void)ctx;
+    CHECK_OK(store->backend->watch(store->engine, words));
+    CHECK_OK(pdict__random_version(&change.row.version));
+    CHECK_OK(store->backend->write_begin(store->engine, PDICT_ORDERED, 1000, &txn));
+    before = pdict__token_read(words);
+    CHECK_OK(store->backend->apply(store->engine, txn, 1, &change, 1, 1));
+    CHECK_OK(store->backend->write_commit(store->engine, txn));
+    after = pdict__token_read(words);
+    pdict__shared_publish(store, before, after, &hash, 1);
+    return PDICT_OK;
+}
+
+static void put_in_steps(struct child *child, const char *uri)
+{
+    pdict *d = open_map(uri);
+
+    step_done(child);
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(pdict__between_commits(d->map->store, 10000, put_and_tell, NULL));
+    step_done(child);
+    CHECK_OK(put_number(d, "untold", 1));
+    step_done(child);
+    pdict_close(d);
+}
+
+static unsigned n_moved;
+
+static void note_moved(void *ctx, uint64_t moved)
+{
+    (void)ctx;
+    CHECK(moved == hash);
+    n_moved++;
+}
+
+TEST(shared, commits_of_another_process_are_told_and_what_is_not_told_is_a_gap)
+{
+    for (size_t i = 0; i < N_SCHEMES; i++) {
+        const volatile uint64_t *words[2];
+        struct token from, to;
+        struct child child;
+        struct store *store;
+        pdict *d;
+
+        if (!is_built(schemes[i]))
+            continue;
+        n_moved = 0;
+        make_store(uri_of(schemes[i], ""));
+        child = start(put_in_steps, uri_of(schemes[i], ""));
+        await_step(&child);
+        d = open_map(uri_of(schemes[i], ""));
+        store = d->map->store;
+        CHECK_OK(store->backend->watch(store->engine, words));
+        from = pdict__token_read(words);
+        next_step(&child);
+        await_step(&child);
+        to = pdict__token_read(words);
+        CHECK_OK(pdict__ring_walk(pdict__shared_ring(store), from, to, note_moved, NULL));
+        CHECK_INT(n_moved, 3);
+        next_step(&child);
+        await_step(&child);
+        from = to;
+        to = pdict__token_read(words);
+        CHECK(!pdict__token_equal(from, to));
+        CHECK_STATUS(pdict__ring_walk(pdict__shared_ring(store), from, to, note_moved, NULL),
+                     PDICT_CONFLICT);
+        next_step(&child);
+        finish(&child);
+        pdict_close(d);
+    }
+}
