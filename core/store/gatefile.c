@@ -11,6 +11,7 @@
 #include "store/gatefile.h"
 
 #define PAUSE_NS 1000000 /* between two tries while somebody makes or removes it */
+#define MAKE_MS  1000    /* longer than making or removing it takes on a busy machine */
 #define CHECK_MS 50      /* between two looks at where the names lead */
 
 /* The last two bytes tell whether somebody took the file for text. */
@@ -316,7 +317,8 @@ static int try_to_read(struct gatefile *gatefile)
 
 static int join_as_writer(struct gatefile *gatefile, const struct stat *store, int64_t timeout_ms)
 {
-    int64_t deadline_ms = pdict__time_add(pdict__steady_ms(), timeout_ms);
+    int64_t wait_ms = timeout_ms > MAKE_MS ? timeout_ms : MAKE_MS;
+    int64_t deadline_ms = pdict__time_add(pdict__steady_ms(), wait_ms);
     const struct timespec pause = { .tv_nsec = PAUSE_NS };
     int status;
 
@@ -409,11 +411,13 @@ static int fail_gone(const struct gatefile *gatefile, const char *path)
                       path, gatefile->store_path);
 }
 
+/* Not fstat(): Linux makes the next write to a file dearer once somebody has seen its times. */
 static bool has_name(int fd)
 {
-    struct stat now;
+    struct statx now;
 
-    return fstat(fd, &now) == 0 && now.st_nlink > 0;
+    return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &now) == 0 &&
+           now.stx_nlink > 0;
 }
 
 /* Removing and replacing is seen at once, for no path has to be walked; moving now and then. */
