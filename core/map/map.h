@@ -64,8 +64,10 @@ struct pdict {
     char *name; /* of the map, when it was opened */
     bool is_read_only;
     int durability;
+    int64_t sync_within_ms; /* of ordered commits */
     int64_t timeout_ms;
     unsigned opened_slot; /* 0: not encrypted */
+    int64_t delay_us; /* commit_delay */
 };
 
 struct pdict_store {
@@ -93,6 +95,8 @@ static inline int64_t pdict__handle_now(const pdict *d)
 
 /* The row of a key that has not expired; borrowed from the reader. */
 int pdict__row_get(const pdict *d, void *reader, pdict_slice key, pdict_row *row);
+/* Commit, and be done with the batch that this thread may have led; see pdict__writer_commit(). */
+int pdict__commit(struct store *store, struct commit *commit);
 /* Commit changes with the handle's settings; durability 0: the handle's. */
 int pdict__change(const pdict *d, pdict_change *changes, size_t count, unsigned durability);
 

@@ -13,11 +13,22 @@ int pdict__row_get(const pdict *d, void *reader, pdict_slice key, pdict_row *row
     return status;
 }
 
+int pdict__commit(struct store *store, struct commit *commit)
+{
+    struct group group;
+    int status = pdict__writer_commit(store, commit, &group);
+
+    pdict__writer_finish(store, &group);
+    return status;
+}
+
 int pdict__change(const pdict *d, pdict_change *changes, size_t count, unsigned durability)
 {
     struct commit commit = {
         .durability = durability ? (int)durability : d->durability,
+        .sync_within_ms = d->sync_within_ms,
         .timeout_ms = d->timeout_ms,
+        .delay_us = d->delay_us,
         .map = d->map->number,
         .changes = changes,
         .count = count,

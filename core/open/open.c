@@ -11,6 +11,8 @@ struct opening {
     struct option_set settings;
     struct codecs codecs;
     struct place place;
+    int durability;
+    int64_t sync_within_ms;
 };
 
 static int64_t number(const struct opening *opening, int option)
@@ -57,6 +59,10 @@ static int gather(struct opening *opening, const char *uri, const pdict_options 
         return status;
     if ((status = pdict__settings_read(&opening->uri, &opening->options, &opening->stack,
                                        &opening->allocator, &opening->settings)) != PDICT_OK)
+        return status;
+    if ((status = pdict__settings_durability(opening->settings.values[OPTION_DURABILITY].text,
+                                             &opening->durability, &opening->sync_within_ms)) !=
+        PDICT_OK)
         return status;
     if ((status = pdict__codecs_parse(opening->settings.values[OPTION_CODECS].text,
                                       &opening->allocator, &opening->codecs)) != PDICT_OK)
@@ -187,10 +193,11 @@ static int fill_handle(pdict *d, const struct opening *opening, struct store *st
     if (!d->name)
         return PDICT_NOMEM;
     d->is_read_only = number(opening, OPTION_MODE) == MODE_RO;
-    /* The choices stand in the order of enum pdict_durability, which begins at 1. */
-    d->durability = (int)number(opening, OPTION_DURABILITY) + PDICT_FULL_SYNC;
+    d->durability = opening->durability;
+    d->sync_within_ms = opening->sync_within_ms;
     d->timeout_ms = number(opening, OPTION_TIMEOUT);
     wish.opened_slot = &d->opened_slot;
+    d->delay_us = number(opening, OPTION_COMMIT_DELAY);
     return pdict__map_open(store, &wish, &d->map);
 }
 

@@ -31,6 +31,7 @@ enum core_option {
     OPTION_MODE,
     OPTION_CODECS,
     OPTION_DURABILITY,
+    OPTION_COMMIT_DELAY,
     OPTION_TIMEOUT,
     OPTION_MAX_VALUE,
     OPTION_CHECKSUM,
@@ -49,6 +50,8 @@ extern const pdict_option_spec pdict__core_options[];
  * PDICT_UNKNOWN_OPTION names the near match. */
 int pdict__settings_read(const struct uri *uri, const pdict_options *options, struct stack *stack,
                          const pdict_allocator *allocator, struct option_set *out);
+/* "full", "ordered", "ordered:TIME", "unsafe". PDICT_INVAL says what is wrong. */
+int pdict__settings_durability(const char *text, int *durability, int64_t *sync_within_ms);
 
 /* ---- place.c: which file a path means, and which backend it belongs to ---- */
 

@@ -4,6 +4,9 @@
 
 #include "open/open.h"
 
+/* An ordered commit that nobody asks about is on the disk after this time. */
+#define SYNC_WITHIN_MS 1000
+
 /* In the order of enum core_option. */
 const pdict_option_spec pdict__core_options[] = {
     [OPTION_MAP] = { .name = "map",
@@ -20,10 +23,16 @@ const pdict_option_spec pdict__core_options[] = {
                         .fallback = "raw",
                         .help = "serializer, compressor, cipher, each optional" },
     [OPTION_DURABILITY] = { .name = "durability",
-                            .type = PDICT_OPTION_CHOICE,
+                            .type = PDICT_OPTION_TEXT,
                             .fallback = "full",
-                            .choices = "full|ordered|unsafe",
-                            .help = "what a returned write survives" },
+                            .help = "what a returned write survives: full, ordered[:TIME], "
+                                    "unsafe" },
+    [OPTION_COMMIT_DELAY] = { .name = "commit_delay",
+                              .type = PDICT_OPTION_INT,
+                              .fallback = "0",
+                              .max = 1000000,
+                              .help = "microseconds that a write waits for others to share its "
+                                      "sync" },
     [OPTION_TIMEOUT] = { .name = "timeout",
                          .type = PDICT_OPTION_DURATION,
                          .fallback = "10s",
@@ -114,4 +123,25 @@ int pdict__settings_read(const struct uri *uri, const pdict_options *options, st
     if (status != PDICT_OK)
         pdict__options_free(out);
     return status;
+}
+
+int pdict__settings_durability(const char *text, int *durability, int64_t *sync_within_ms)
+{
+    const char *time = strncmp(text, "ordered:", 8) == 0 ? text + 8 : NULL;
+
+    *sync_within_ms = SYNC_WITHIN_MS;
+    *durability = time || strcmp(text, "ordered") == 0 ? PDICT_ORDERED
+                  : strcmp(text, "full") == 0          ? PDICT_FULL_SYNC
+                  : strcmp(text, "unsafe") == 0        ? PDICT_UNSAFE
+                                                       : 0;
+    if (time && (!pdict__parse_duration(time, sync_within_ms) || *sync_within_ms < 1))
+        return pdict_fail(PDICT_INVAL,
+                          "open: durability=%s: behind ordered: comes a time of at least 1ms, such "
+                          "as ordered:250ms",
+                          text);
+    if (*durability == 0)
+        return pdict_fail(PDICT_INVAL,
+                          "open: durability=%s is none of full, ordered, ordered:TIME, unsafe",
+                          text);
+    return PDICT_OK;
 }

@@ -16,12 +16,26 @@ static int engine_open(struct store *store, const struct store_config *config)
     return pdict__stack_open(config->stack, &args, &store->engine);
 }
 
+static int find_token(struct store *store)
+{
+    int status = PDICT_UNSUPPORTED;
+
+    if (store->backend->watch)
+        status = store->backend->watch(store->engine, store->words);
+    return status == PDICT_UNSUPPORTED ? PDICT_OK : status;
+}
+
 /* The gate file is there for longer than the engine: whoever is alone in it has no store open. */
 static int open_all(struct store *store, const struct store_config *config)
 {
     int status = pdict__shared_join(store, config);
 
-    if (status == PDICT_OK && (status = engine_open(store, config)) != PDICT_OK)
+    if (status != PDICT_OK)
+        return status;
+    if ((status = engine_open(store, config)) == PDICT_OK &&
+        (status = find_token(store)) != PDICT_OK)
+        store->backend->close(store->engine);
+    if (status != PDICT_OK)
         pdict__shared_part(store);
     return status;
 }
@@ -30,6 +44,8 @@ static int locks_init(struct store *store)
 {
     int status = pdict__gate_init(&store->gate);
 
+    if (status == PDICT_OK && (status = pdict__queue_init(&store->queue)) != PDICT_OK)
+        pdict__gate_destroy(&store->gate);
     if (status != PDICT_OK)
         return status;
     /* Default mutexes do not fail to initialise on Linux. */
@@ -44,6 +60,7 @@ static void store_release(struct store *store)
 
     pthread_mutex_destroy(&store->maps_lock);
     pthread_mutex_destroy(&store->pool_lock);
+    pdict__queue_destroy(&store->queue);
     pdict__gate_destroy(&store->gate);
     pdict__stack_free(&store->stack);
     pdict__free(&allocator, store->path);
@@ -81,6 +98,7 @@ int pdict__store_new(const struct store_config *config, struct store **out)
 void pdict__store_free(struct store *store)
 {
     if (pdict__store_check(store) == PDICT_OK) {
+        pdict__store_settle(store);
         pdict__readers_trim(store);
         store->backend->close(store->engine);
     }

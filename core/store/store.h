@@ -10,9 +10,10 @@
 #include "store/gatefile.h"
 
 /*
- * Lock order, outermost first: registry (open/registry.c), store->maps_lock (map/map.c),
- * gate (one writer), gate of all processes (gatefile.h), pool lock. No lock is held while a user's function runs, and the pool lock
- * never while the backend runs.
+ * Lock order, outermost first: registry (open/registry.c), store->maps_lock (map/map.c), the lead
+ * of the queue, gate (one writer), gate of all processes (gatefile.h), pool lock and the queue's
+ * lock. No lock is held while a user's function runs, and the last two never while the backend
+ * runs.
  */
 
 /* ---- gate.c: one writer at a time, first come first served ---- */
@@ -30,6 +31,47 @@ void pdict__gate_destroy(struct gate *gate);
 /* PDICT_BUSY when the deadline (steady clock) passes first; a free gate is taken in any case. */
 int pdict__gate_enter(struct gate *gate, int64_t deadline_ms);
 void pdict__gate_leave(struct gate *gate);
+
+/* ---- queue.c: commits that wait for their turn, the first of them leading ---- */
+
+struct commit;
+
+enum turn {
+    TURN_WAITS, /* in the queue; may be withdrawn */
+    TURN_LEADS, /* in the queue, at its head */
+    TURN_TAKEN, /* part of a group; its outcome is to be awaited */
+    TURN_DONE
+};
+
+struct queue {
+    pthread_mutex_t lock;
+    struct commit *first, *last;
+    atomic_size_t count; /* changed under the lock; looked at without by who leads */
+    size_t expected;     /* as many as came together the last time; of who leads */
+    bool is_led;
+    unsigned n_joined;
+    atomic_uint word; /* moves whenever somebody's turn has changed; waiters sleep on it */
+};
+
+int pdict__queue_init(struct queue *queue);
+void pdict__queue_destroy(struct queue *queue);
+/* Wait for this commit's turn: TURN_LEADS; TURN_DONE; or TURN_WAITS: its deadline passed first, and
+ * it is no longer queued. */
+enum turn pdict__queue_join(struct queue *queue, struct commit *commit);
+/* For who leads: wait so long for company or, with a delay of 0, a moment for those who came along
+ * the last time. */
+void pdict__queue_gather(struct queue *queue, int64_t delay_us);
+/* The strongest durability that one of those asks for who would be taken now. */
+int pdict__queue_durability(struct queue *queue);
+/* Take the head, who leads, and those behind it that may share its transaction, which has this
+ * durability; a list by `next`. */
+struct commit *pdict__queue_take(struct queue *queue, int durability, size_t *count);
+/* Leave the queue as the head that leads, without having been taken. */
+void pdict__queue_resign(struct queue *queue, struct commit *commit);
+/* The next one leads, if there is one. */
+void pdict__queue_hand_on(struct queue *queue);
+/* Tell all of a list but `own` that they are done; they are not touched afterwards. */
+void pdict__queue_release(struct queue *queue, struct commit *first, const struct commit *own);
 
 /* ---- stack.c: a backend and the layers above it ---- */
 
@@ -66,6 +108,9 @@ struct map; /* map/map.h */
 
 #define READER_POOL_SIZE 16
 
+/* Changes that commits of a few can make together in one transaction. */
+#define GROUP_CHANGES 256
+
 struct store {
     struct stack stack;           /* as this store was opened */
     const pdict_backend *backend; /* the outermost of the stack */
@@ -81,10 +126,16 @@ struct store {
     void *idle_readers[READER_POOL_SIZE];
     size_t n_idle;
 
+    struct queue queue;
     struct gate gate;
     struct gatefile gatefile;
     atomic_bool is_poisoned;
-    uint64_t checkpoint_at; /* bytes of log; under the gate */
+    const volatile uint64_t *words[2]; /* the change token; NULL: the backend keeps none */
+
+    /* Under the gate: */
+    uint64_t checkpoint_at;             /* bytes of log */
+    int64_t sync_due_ms;                /* steady clock; 0: nothing waits for a sync */
+    pdict_change shared[GROUP_CHANGES]; /* of a group, in the order of the queue */
 
     pthread_mutex_t maps_lock; /* for map/map.c */
     struct map *maps;
@@ -143,29 +194,66 @@ void pdict__readers_trim(struct store *store);
 
 /* ---- writer.c: commits ---- */
 
+/*
+ * What one caller wants to be committed, all of it or nothing. Commits that wait at the same time
+ * share a transaction and its sync, in the order in which they came; one that fails leaves the
+ * others as they are.
+ */
 struct commit {
-    int durability;     /* PDICT_FULL_SYNC, PDICT_ORDERED, PDICT_UNSAFE */
-    int64_t timeout_ms; /* until the write lock is held */
+    int durability;         /* PDICT_FULL_SYNC, PDICT_ORDERED, PDICT_UNSAFE */
+    int64_t sync_within_ms; /* with PDICT_ORDERED: synced so long after it; 0: when it comes */
+    int64_t timeout_ms;     /* until it is taken */
+    int64_t delay_us;       /* wait so long for company, when it leads */
 
     /* Either changes of one map... */
     uint32_t map;
     pdict_change *changes;
     size_t count;
+    /* ...and of further maps of the store: only the four members about changes count there... */
+    struct commit *also;
+    /* ...that may depend on what is stored: called in the transaction, behind all that came before,
+     * it reads, and may fill in the changes. What it returns is the result of this commit, and
+     * unless PDICT_OK nothing is changed. On any thread, maybe again; never a user's function. */
+    int (*prepare)(void *ctx, struct store *store, void *txn);
 
-    /* ...or any work inside the write transaction; never a user's function. */
+    /* ...or any work inside a transaction of its own; never a user's function. */
     int (*work)(void *ctx, struct store *store, void *txn);
     void *ctx;
+
+    /* Private to the writer; zero at first. */
+    struct commit *next;
+    int64_t deadline_ms;
+    unsigned bit; /* of queue->word */
+    atomic_int turn;
+    int status;
+    char *text; /* of a failure on the thread that led; or NULL */
+};
+
+/* Commits that were made together; `status` and changes of each say what became of it. */
+struct group {
+    struct commit *first; /* by `next`; NULL: this thread led nobody */
+    struct commit *own;
+    unsigned transactions; /* that were committed: 1, or as many as had to go alone */
+    bool has_token;
+    struct token before, after; /* the change token around them */
 };
 
 /*
- * One transaction: begin, apply the changes as of now, commit. PDICT_OK: committed, and each
- * change has its own status; anything else but PDICT_UNKNOWN_OUTCOME: nothing was done.
+ * Commit. When this returns the outcome of `commit` is known, and this thread may have led a whole
+ * group: what it has to say about that it says now, and then calls pdict__writer_finish() in every
+ * case; those who followed are waiting, and nobody writes meanwhile.
+ *
+ * PDICT_OK: committed, and each change has its own status; PDICT_UNKNOWN_OUTCOME: the commit failed
+ * midway; anything else: nothing was done.
  */
-int pdict__commit(struct store *store, struct commit *commit);
+int pdict__writer_commit(struct store *store, struct commit *commit, struct group *group);
+void pdict__writer_finish(struct store *store, struct group *group);
 /* Run `work` while no commit of this process is under way, such as a checkpoint. */
 int pdict__between_commits(struct store *store, int64_t timeout_ms,
                            int (*work)(void *ctx, struct store *store), void *ctx);
 /* Make all earlier commits survive power loss. */
 int pdict__store_sync(struct store *store, int64_t timeout_ms);
+/* Sync if an ordered commit is still waiting for it; for the close. */
+void pdict__store_settle(struct store *store);
 
 #endif

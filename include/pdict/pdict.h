@@ -82,7 +82,9 @@ typedef struct pdict_options {
  * | `codecs`     | `raw,zstd:3,xchacha20`         | serializer, compressor, cipher, told by name;  |
  * |              |                                | each may be left out; `none` = `raw`          |
  * | `durability` | `full` (default), `ordered`,   | what a returned put survives, see              |
- * |              | `unsafe`                       | enum pdict_commit_durability                  |
+ * |              | `ordered:TIME`, `unsafe`       | enum pdict_commit_durability; TIME: `1s`      |
+ * | `commit_delay` | microseconds, default `0`    | wait so long for other threads' writes, to    |
+ * |              |                                | share one sync with them                      |
  * | `timeout`    | duration, default `10s`        | longest wait for another writer               |
  * | `max_value`  | size, default `64MiB`          | largest value, fixed at creation              |
  * | `checksum`   | `on` (default), `off`          | fixed at creation; sealed records need none   |
@@ -205,8 +207,10 @@ typedef struct pdict_put_options {
 enum pdict_commit_durability {
     PDICT_COMMIT_DEFAULT = 0, /**< as the handle was opened */
     PDICT_COMMIT_FULL = 1,    /**< power loss too */
-    PDICT_COMMIT_ORDERED = 2, /**< power loss may undo the newest commits, in order, none halfway */
-    PDICT_COMMIT_UNSAFE = 3   /**< power loss may damage the store */
+    /** Power loss may undo the newest commits, in order, none halfway: those of the last second or
+     * of the TIME in `durability=ordered:TIME`, as long as the process goes on writing. */
+    PDICT_COMMIT_ORDERED = 2,
+    PDICT_COMMIT_UNSAFE = 3 /**< power loss may damage the store */
 };
 
 /**
@@ -224,8 +228,10 @@ enum pdict_commit_durability {
  *         PDICT_NO_MAP: dropped meanwhile; PDICT_NO_STORE: the file was removed or replaced while
  *         the store was open, nothing done.
  *
- * Threads: any; compression and encryption run in the caller's thread, outside every lock.
- * Cost:    one commit, at durability full one sync of the disk.
+ * Threads: any; compression and encryption run in the caller's thread, outside every lock. Writes
+ *          that wait at the same time share one transaction and its sync, in the order in which
+ *          they came; a thread's own writes keep their order, and one that fails fails alone.
+ * Cost:    one commit, at durability full one sync of the disk, or a share of one.
  * Since 0.1.
  */
 PDICT_API int pdict_put(pdict *d, pdict_slice key, pdict_slice value, const pdict_put_options *how);
