@@ -74,6 +74,8 @@ int pdict_stats_get(pdict *d, unsigned flags, pdict_stats *out)
         return pdict_fail(PDICT_INVAL,
                           "pdict_stats: set struct_size, see PDICT_STATS_INIT, and no other flag "
                           "than PDICT_STATS_SIZES");
+    if ((status = pdict__not_inside(d, "pdict_stats_get")) != PDICT_OK)
+        return status;
     if ((status = pdict__begin(d, &reader)) != PDICT_OK)
         return status;
     status = read_stats(d, flags, reader, &stats);
@@ -87,6 +89,8 @@ int pdict_clear_cache(pdict *d)
 {
     int status = pdict__store_check(d->map->store);
 
+    if (status == PDICT_OK)
+        status = pdict__not_inside(d, "pdict_clear_cache");
     if (status != PDICT_OK)
         return status;
     pdict__pipeline_trim(d->map->pipeline);
@@ -96,5 +100,7 @@ int pdict_clear_cache(pdict *d)
 
 int pdict_sync(pdict *d)
 {
-    return pdict__store_sync(d->map->store, d->timeout_ms);
+    int status = pdict__not_inside(d, "pdict_sync");
+
+    return status == PDICT_OK ? pdict__store_sync(d->map->store, d->timeout_ms) : status;
 }

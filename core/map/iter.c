@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Walking a map: in chunks that hold no snapshot between them, or along one snapshot. */
-#include "map/map.h"
+#include "map/txn.h"
 
 /* A chunk is what one snapshot reads ahead; it starts small, so that a short look is cheap. */
 #define CHUNK_ROWS_FIRST 16
@@ -28,6 +28,8 @@ struct pdict_iter {
     /* With PDICT_SNAPSHOT: */
     void *reader;
     void *cursor;
+
+    struct txn_walk *walk; /* over a transaction, whose snapshot the chunks come from */
 };
 
 /* ---- the range ---- */
@@ -152,7 +154,10 @@ static int open_range(pdict_iter *iter, const pdict_range *range)
     iter->scan.flags = scan_flags(range);
     if ((status = apply_range(iter, range)) != PDICT_OK)
         return status;
-    return begin_walk(iter, (range->flags & PDICT_SNAPSHOT) != 0);
+    if (iter->d->part &&
+        (status = pdict__txn_walk_open(iter->d->part, &iter->scan, &iter->walk)) != PDICT_OK)
+        return status;
+    return begin_walk(iter, !iter->walk && (range->flags & PDICT_SNAPSHOT) != 0);
 }
 
 int pdict_iter_open(pdict *d, const pdict_range *range, pdict_iter **out)
@@ -190,6 +195,7 @@ void pdict_iter_close(pdict_iter *iter)
     if (!iter)
         return;
     store = iter->d->map->store;
+    pdict__txn_walk_close(iter->walk);
     /* In the child of a fork the cursor is the parent's. */
     if (iter->cursor && store->fork_count == pdict__fork_count())
         store->backend->scan_close(store->engine, iter->cursor);
@@ -311,11 +317,18 @@ static int next_from_chunk(pdict_iter *iter, pdict_row *row)
     return PDICT_OK;
 }
 
+static int next_stored(void *ctx, pdict_row *row)
+{
+    return next_from_chunk(ctx, row);
+}
+
 static int next_row(pdict_iter *iter, pdict_row *row)
 {
     struct store *store = iter->d->map->store;
     int status;
 
+    if (iter->walk)
+        return pdict__txn_walk_next(iter->walk, next_stored, iter, row);
     if (!iter->cursor)
         return next_from_chunk(iter, row);
     if ((status = pdict__store_check(store)) != PDICT_OK)

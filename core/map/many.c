@@ -229,27 +229,24 @@ static int clear_inside(void *ctx, struct store *store, void *txn)
 int pdict_clear(pdict *d, unsigned confirm)
 {
     const pdict_allocator *allocator = &d->map->store->allocator;
-    struct commit commit = { .durability = d->durability,
-                             .timeout_ms = d->timeout_ms,
-                             .work = clear_inside };
+    struct commit commit = { .work = clear_inside };
     struct clear *clear;
     int status;
 
+    if ((status = pdict__not_inside(d, "pdict_clear")) != PDICT_OK)
+        return status;
     if (confirm != PDICT_CLEAR_EVERYTHING)
         return pdict_fail(PDICT_INVAL,
                           "clear: nothing was deleted; pass PDICT_CLEAR_EVERYTHING to delete every "
                           "entry of map '%s'",
                           d->name);
-    if (d->is_read_only)
-        return pdict_fail(PDICT_READ_ONLY, "%s: this handle was opened with mode=ro",
-                          d->map->store->path);
     clear = pdict__alloc(allocator, sizeof(*clear));
     if (!clear)
         return PDICT_NOMEM;
     clear->d = d;
     clear->keys = (struct buf){ .allocator = allocator };
     commit.ctx = clear;
-    status = pdict__commit(d->map->store, &commit);
+    status = pdict__commit_for(d, &commit, 0);
     pdict__buf_free(&clear->keys);
     pdict__free(allocator, clear);
     return status;

@@ -61,13 +61,14 @@ int pdict__map_name_check(const char *name);
 
 struct pdict {
     struct map *map;
-    char *name; /* of the map, when it was opened */
+    struct txn_map *part; /* of a transaction (txn.h); else NULL */
+    char *name;           /* of the map, when it was opened */
     bool is_read_only;
     int durability;
     int64_t sync_within_ms; /* of ordered commits */
     int64_t timeout_ms;
     unsigned opened_slot; /* 0: not encrypted */
-    int64_t delay_us; /* commit_delay */
+    int64_t delay_us;     /* commit_delay */
 };
 
 struct pdict_store {
@@ -75,15 +76,25 @@ struct pdict_store {
     int64_t timeout_ms;
 };
 
-/* Begin a read on the handle's store. */
+/* ---- txn.c: what the calls below do on a transaction ---- */
+
+int pdict__txn_begin_read(const pdict *d, void **reader);
+int pdict__txn_row_get(const pdict *d, pdict_slice key, pdict_row *row);
+int pdict__txn_change(const pdict *d, pdict_change *changes, size_t count);
+int pdict__txn_count(const pdict *d, uint64_t *out);
+/* PDICT_MISUSE, naming the call, when the handle is a transaction. */
+int pdict__not_inside(const pdict *d, const char *call);
+
+/* Begin a read on the handle's store; a transaction has begun its own. */
 static inline int pdict__begin(const pdict *d, void **reader)
 {
-    return pdict__read_begin(d->map->store, reader);
+    return d->part ? pdict__txn_begin_read(d, reader) : pdict__read_begin(d->map->store, reader);
 }
 
 static inline void pdict__end(const pdict *d, void *reader)
 {
-    pdict__read_end(d->map->store, reader);
+    if (!d->part)
+        pdict__read_end(d->map->store, reader);
 }
 
 static inline int64_t pdict__handle_now(const pdict *d)
@@ -95,6 +106,8 @@ static inline int64_t pdict__handle_now(const pdict *d)
 
 /* The row of a key that has not expired; borrowed from the reader. */
 int pdict__row_get(const pdict *d, void *reader, pdict_slice key, pdict_row *row);
+/* Commit with the handle's settings; durability 0: the handle's. */
+int pdict__commit_for(const pdict *d, struct commit *commit, unsigned durability);
 /* Commit, and be done with the batch that this thread may have led; see pdict__writer_commit(). */
 int pdict__commit(struct store *store, struct commit *commit);
 /* Commit changes with the handle's settings; durability 0: the handle's. */

@@ -5,7 +5,11 @@
 int pdict__row_get(const pdict *d, void *reader, pdict_slice key, pdict_row *row)
 {
     struct store *store = d->map->store;
-    int status = store->backend->get(store->engine, reader, d->map->number, key, row);
+    int status;
+
+    if (d->part)
+        return pdict__txn_row_get(d, key, row);
+    status = store->backend->get(store->engine, reader, d->map->number, key, row);
 
     if (status == PDICT_OK && row->expires_ms != 0 &&
         pdict__expired(row->expires_ms, pdict__now(&store->clock)))
@@ -22,22 +26,34 @@ int pdict__commit(struct store *store, struct commit *commit)
     return status;
 }
 
+static int check_writable(const pdict *d)
+{
+    if (!d->is_read_only)
+        return PDICT_OK;
+    return pdict_fail(PDICT_READ_ONLY, "%s: this handle was opened with mode=ro",
+                      d->map->store->path);
+}
+
+int pdict__commit_for(const pdict *d, struct commit *commit, unsigned durability)
+{
+    int status = check_writable(d);
+
+    commit->durability = durability ? (int)durability : d->durability;
+    commit->sync_within_ms = d->sync_within_ms;
+    commit->timeout_ms = d->timeout_ms;
+    commit->delay_us = d->delay_us;
+    return status == PDICT_OK ? pdict__commit(d->map->store, commit) : status;
+}
+
 int pdict__change(const pdict *d, pdict_change *changes, size_t count, unsigned durability)
 {
-    struct commit commit = {
-        .durability = durability ? (int)durability : d->durability,
-        .sync_within_ms = d->sync_within_ms,
-        .timeout_ms = d->timeout_ms,
-        .delay_us = d->delay_us,
-        .map = d->map->number,
-        .changes = changes,
-        .count = count,
-    };
+    struct commit commit = { .map = d->map->number, .changes = changes, .count = count };
+    int status;
 
-    if (d->is_read_only)
-        return pdict_fail(PDICT_READ_ONLY, "%s: this handle was opened with mode=ro",
-                          d->map->store->path);
-    return pdict__commit(d->map->store, &commit);
+    if (!d->part)
+        return pdict__commit_for(d, &commit, durability);
+    status = check_writable(d);
+    return status == PDICT_OK ? pdict__txn_change(d, changes, count) : status;
 }
 
 /* ---- reading ---- */
@@ -171,6 +187,8 @@ int pdict_count(pdict *d, uint64_t *out)
     int status;
 
     *out = 0;
+    if (d->part)
+        return pdict__txn_count(d, out);
     if ((status = pdict__begin(d, &reader)) != PDICT_OK)
         return status;
     status =

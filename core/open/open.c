@@ -244,6 +244,10 @@ void pdict_close(pdict *d)
 
     if (!d)
         return;
+    if (d->part) {
+        pdict_abort(d);
+        return;
+    }
     store = d->map->store;
     allocator = store->allocator;
     pdict__map_release(d->map);

@@ -204,6 +204,7 @@ struct commit {
     int64_t sync_within_ms; /* with PDICT_ORDERED: synced so long after it; 0: when it comes */
     int64_t timeout_ms;     /* until it is taken */
     int64_t delay_us;       /* wait so long for company, when it leads */
+    bool is_held;           /* between pdict__writer_hold() and pdict__writer_let_go() */
 
     /* Either changes of one map... */
     uint32_t map;
@@ -248,6 +249,10 @@ struct group {
  */
 int pdict__writer_commit(struct store *store, struct commit *commit, struct group *group);
 void pdict__writer_finish(struct store *store, struct group *group);
+/* Keep everybody else from writing until pdict__writer_let_go(), on the same thread; a commit that
+ * is made meanwhile says `is_held`. */
+int pdict__writer_hold(struct store *store, int64_t timeout_ms);
+void pdict__writer_let_go(struct store *store);
 /* Run `work` while no commit of this process is under way, such as a checkpoint. */
 int pdict__between_commits(struct store *store, int64_t timeout_ms,
                            int (*work)(void *ctx, struct store *store), void *ctx);

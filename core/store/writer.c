@@ -301,25 +301,30 @@ static void all_together(struct store *store, struct group *group, void *txn)
     }
 }
 
+/* The group of one, in a transaction that has begun. */
+static void commit_own(struct store *store, struct group *group, void *txn)
+{
+    struct commit *own = group->own;
+
+    own->status = end(store, txn, run(store, own, txn));
+    group->transactions = own->status == PDICT_OK;
+}
+
 /* The engine's lock is held before anybody is taken: who cannot wait for it may still withdraw. */
-static int lead_locked(struct store *store, struct commit *own, struct group *group)
+static int lead_locked(struct store *store, struct group *group)
 {
     int durability = pdict__queue_durability(&store->queue), status;
     size_t count;
     void *txn;
 
-    if ((status = begin(store, durability, own->deadline_ms, &txn)) != PDICT_OK)
+    if ((status = begin(store, durability, group->own->deadline_ms, &txn)) != PDICT_OK)
         return status;
-    group->own = own;
-    group->has_token = store->words[0] != NULL;
     group->before = token_of(store);
     group->first = pdict__queue_take(&store->queue, durability, &count);
-    if (count == 1) {
-        own->status = end(store, txn, run(store, own, txn));
-        group->transactions = own->status == PDICT_OK;
-    } else {
+    if (count == 1)
+        commit_own(store, group, txn);
+    else
         all_together(store, group, txn);
-    }
     group->after = token_of(store);
     return PDICT_OK;
 }
@@ -339,7 +344,7 @@ static int lead(struct store *store, struct commit *own, struct group *group)
 
     pdict__queue_gather(&store->queue, own->delay_us);
     status = enter(store, own->deadline_ms);
-    if (status == PDICT_OK && (status = lead_locked(store, own, group)) != PDICT_OK)
+    if (status == PDICT_OK && (status = lead_locked(store, group)) != PDICT_OK)
         leave(store);
     if (status != PDICT_OK) {
         pdict__queue_resign(&store->queue, own);
@@ -348,14 +353,30 @@ static int lead(struct store *store, struct commit *own, struct group *group)
     return take_over(store, own);
 }
 
+static int commit_held(struct store *store, struct group *group)
+{
+    void *txn;
+    int status = begin(store, group->own->durability, group->own->deadline_ms, &txn);
+
+    if (status != PDICT_OK)
+        return status;
+    group->first = group->own;
+    group->before = token_of(store);
+    commit_own(store, group, txn);
+    group->after = token_of(store);
+    return group->own->status;
+}
+
 int pdict__writer_commit(struct store *store, struct commit *commit, struct group *group)
 {
     int status;
 
-    *group = (struct group){ .first = NULL };
+    *group = (struct group){ .own = commit, .has_token = store->words[0] != NULL };
     if ((status = check_writable(store)) != PDICT_OK)
         return status;
     commit->deadline_ms = pdict__time_add(pdict__steady_ms(), commit->timeout_ms);
+    if (commit->is_held)
+        return commit_held(store, group);
     switch (pdict__queue_join(&store->queue, commit)) {
     case TURN_LEADS:
         return lead(store, commit, group);
@@ -374,9 +395,27 @@ void pdict__writer_finish(struct store *store, struct group *group)
         note_ordered(store, commit);
     sync_if_due(store);
     checkpoint_if_due(store);
+    if (group->own->is_held)
+        return;
     leave(store);
     pdict__queue_hand_on(&store->queue);
     pdict__queue_release(&store->queue, group->first, group->own);
+}
+
+/* ---- one writer for longer ---- */
+
+int pdict__writer_hold(struct store *store, int64_t timeout_ms)
+{
+    int status = check_writable(store);
+
+    if (status != PDICT_OK)
+        return status;
+    return enter(store, pdict__time_add(pdict__steady_ms(), timeout_ms));
+}
+
+void pdict__writer_let_go(struct store *store)
+{
+    leave(store);
 }
 
 /* ---- beside commits ---- */

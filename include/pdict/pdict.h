@@ -255,6 +255,69 @@ PDICT_API int pdict_del(pdict *d, pdict_slice key);
  */
 PDICT_API int pdict_contains(pdict *d, pdict_slice key, bool *out);
 
+/**
+ * Add to a number that is kept as decimal text, such as "-12": readable in every language, in the
+ * shell and in the store itself, and valid for the serializers raw and str. An absent key counts as
+ * 0 and is inserted; one that is there keeps its expiry.
+ *
+ * @param key           Borrowed.
+ * @param delta         May be negative, or 0.
+ * @param how           Borrowed; NULL: plain. Flags must be 0; an expiry is that of a new entry.
+ * @param[out] result   NULL, or receives the sum; 0 on failure.
+ * @return PDICT_OK; PDICT_INVAL: the value is not an integer of 64 bits in decimal, or flags are
+ *         set; PDICT_TOO_BIG: the sum does not fit, nothing done; a status as from pdict_get() when
+ *         the record is damaged; else as pdict_put().
+ *
+ * Threads: any number of threads and processes may add to one key: no addition is lost.
+ * Cost:    one commit, of which adding threads share one like others; nothing is ever retried.
+ * Since 0.1.
+ */
+PDICT_API int pdict_add(pdict *d, pdict_slice key, int64_t delta, const pdict_put_options *how,
+                        int64_t *result);
+
+/**
+ * Read a value and delete its key, atomically: of several callers one gets it.
+ *
+ * @param key       Borrowed.
+ * @param[out] out  Pinned; release with pdict_view_release(). Zeroed on failure.
+ * @return PDICT_OK; PDICT_NOTFOUND: absent or expired; PDICT_UNKNOWN_OUTCOME: it may be deleted;
+ *         a status as from pdict_get(), and the key stays; else as pdict_del().
+ *
+ * Cost: a get and a commit; again if somebody else changes the key in between.
+ * Since 0.1.
+ */
+PDICT_API int pdict_pop(pdict *d, pdict_slice key, pdict_view *out);
+
+/**
+ * Says what is to become of an entry, during pdict_modify(). It may be called several times, the
+ * last of which counts, and must not rely on earlier ones having come true.
+ *
+ * @param old         Borrowed; NULL: the key is absent.
+ * @param[out] value  The new value; left as it is, with data NULL: no entry. Its bytes stay
+ *                    unchanged until pdict_modify() returns or calls this again.
+ * @return PDICT_OK, or a status by pdict_fail() or a positive number of your own, with which
+ *         pdict_modify() returns at once, having changed nothing.
+ */
+typedef int (*pdict_modify_fn)(void *ctx, const pdict_view *old, pdict_slice *value);
+
+/**
+ * Replace a value by one that depends on it, atomically: put, changed or deleted as `fn` says. It
+ * is called on this thread with no lock held, so it may take its time and call the library; when
+ * the entry has changed meanwhile it is called again with the new one.
+ *
+ * @param key  Borrowed.
+ * @param ctx  Passed to fn.
+ * @param how  Borrowed; NULL: plain. Flags must be 0; an expiry is that of a new entry, one that is
+ *             there keeps its own.
+ * @return PDICT_OK; what fn returned; PDICT_BUSY: the entry kept changing until the timeout passed;
+ *         else as pdict_get() and pdict_put().
+ *
+ * Cost: a get and a commit, as often as the entry changes in between.
+ * Since 0.1.
+ */
+PDICT_API int pdict_modify(pdict *d, pdict_slice key, pdict_modify_fn fn, void *ctx,
+                           const pdict_put_options *how);
+
 /** Facts about an entry. */
 typedef struct pdict_meta {
     size_t struct_size;
@@ -426,7 +489,100 @@ PDICT_API int pdict_iter_next(pdict_iter *iter, pdict_entry *out);
 /** End a walk. NULL is fine. Close iterators before their map. */
 PDICT_API void pdict_iter_close(pdict_iter *iter);
 
-/* ---- 5. Maps of a store ------------------------------------------------------------------- */
+/* ---- 5. Transactions ---------------------------------------------------------------------- */
+
+/*
+ * A transaction is a `pdict`: the calls of a map read and write it. It sees the store as it was
+ * when it began, and its own writes, which nobody else sees before the commit. Transactions are
+ * serializable: one that commits behaves as if it had happened at that moment, alone. So what it
+ * has read, a key that was absent, a range that was walked and a count included, must be the same
+ * at the commit; else that is refused with PDICT_CONFLICT, and the transaction is to be repeated.
+ *
+ * No lock is held before the commit. Writes are kept in RAM until then. A snapshot is held, so
+ * long transactions keep the engine from giving back space.
+ *
+ * | inside a transaction                                        |                                |
+ * |-------------------------------------------------------------|--------------------------------|
+ * | get, get_with, get_many, contains, meta_get, count          | work                           |
+ * | put, put_many, del, del_many, add, pop, modify              | work; durability is that of    |
+ * |                                                             | the handle                     |
+ * | iter_open                                                   | works; what is written during  |
+ * |                                                             | a walk may or may not come     |
+ * | join, commit, abort, close (which is abort)                 | work                           |
+ * | begin, run, clear, clear_cache, stats_get, sync             | PDICT_MISUSE                   |
+ *
+ * A transaction and what was joined to it belong to one thread at a time. Its maps stay open until
+ * it ends.
+ */
+
+enum pdict_txn_flags {
+    /** Nobody else writes to the store from the beginning on, other processes that use the library
+     * included, so that there is no conflict; for work that would be dear to repeat. The thread
+     * that began it ends it, and writes nothing to the store beside it. */
+    PDICT_TXN_EXCLUSIVE = 1 << 0
+};
+
+/**
+ * Begin a transaction.
+ *
+ * @param d         Map.
+ * @param flags     enum pdict_txn_flags.
+ * @param[out] out  The transaction; ended by pdict_commit() or pdict_abort(). NULL on failure.
+ * @return PDICT_OK; PDICT_BUSY: exclusive, and others kept writing until the timeout passed;
+ *         PDICT_MISUSE: `d` is a transaction; PDICT_INVAL; PDICT_READ_ONLY, PDICT_POISONED: when it
+ *         is exclusive.
+ *
+ * Cost: a snapshot; no lock, unless exclusive.
+ * Since 0.1.
+ */
+PDICT_API int pdict_begin(pdict *d, unsigned flags, pdict **out);
+
+/**
+ * Take another map of the same store into a transaction.
+ *
+ * @param d         Map.
+ * @param[out] out  The same transaction, for this map; it ends with it, and is not closed.
+ * @return PDICT_OK; PDICT_INVAL: it lies in another store; PDICT_MISUSE.
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_join(pdict *txn, pdict *d, pdict **out);
+
+/**
+ * Make everything that was written in the transaction happen at once, or nothing. The transaction
+ * is over in every case but PDICT_MISUSE, and its handles are gone.
+ *
+ * @return PDICT_OK; PDICT_CONFLICT: something that it has read has changed, nothing done;
+ *         PDICT_MISUSE: iterators of it are open, or another thread began it exclusively; else as
+ *         pdict_put().
+ *
+ * Cost: nothing for a transaction that only read. Else one commit, shared with others, in which
+ * each key that was read is looked up again, and each range that was walked is walked again as far
+ * as it was, without its values, while others wait to write.
+ * Since 0.1.
+ */
+PDICT_API int pdict_commit(pdict *txn);
+
+/** End a transaction without a trace; its iterators are closed. NULL is fine. Since 0.1. */
+PDICT_API void pdict_abort(pdict *txn);
+
+/** Works on a transaction during pdict_run(), and neither commits nor aborts it. */
+typedef int (*pdict_txn_fn)(void *ctx, pdict *txn);
+
+/**
+ * Run a function in a transaction: commit when it returns PDICT_OK, else abort; after a conflict do
+ * it again, with a new snapshot.
+ *
+ * @param ctx      Passed to fn.
+ * @param retries  How often to repeat at most.
+ * @return PDICT_OK; what fn returned; PDICT_CONFLICT: at the last try, too; else as pdict_begin()
+ *         and pdict_commit().
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_run(pdict *d, pdict_txn_fn fn, void *ctx, unsigned retries);
+
+/* ---- 6. Maps of a store ------------------------------------------------------------------- */
 
 /**
  * Open a store without opening a map: for listing, dropping and renaming. Needs no key.
@@ -472,7 +628,7 @@ PDICT_API int pdict_store_drop(pdict_store *store, const char *name);
  */
 PDICT_API int pdict_store_rename(pdict_store *store, const char *name, const char *new_name);
 
-/* ---- 6. Facts ----------------------------------------------------------------------------- */
+/* ---- 7. Facts ----------------------------------------------------------------------------- */
 
 /** Facts about a map and its store. Strings belong to the handle and live as long as it. */
 typedef struct pdict_stats {
@@ -560,7 +716,7 @@ PDICT_API int pdict_info_next(size_t *cursor, pdict_info *out);
 /** The library's version, "0.1.0"; PDICT_VERSION_STRING is the header's. Static. Since 0.1. */
 PDICT_API const char *pdict_version(void);
 
-/* ---- 7. Keys of an encrypted map ---------------------------------------------------------- */
+/* ---- 8. Keys of an encrypted map ---------------------------------------------------------- */
 
 /*
  * An encrypted map has up to 16 slots, each of which opens with one passphrase or key. Changing
@@ -637,7 +793,7 @@ PDICT_API int pdict_slot_set(pdict *d, unsigned number, const pdict_secret *secr
  */
 PDICT_API int pdict_slot_remove(pdict *d, unsigned number);
 
-/* ---- 8. Upkeep ---------------------------------------------------------------------------- */
+/* ---- 9. Upkeep ---------------------------------------------------------------------------- */
 
 /*
  * Care for whole stores. All of it works on a pdict_store, which needs no key to open, and while
@@ -896,7 +1052,7 @@ typedef struct pdict_migrate_result {
 PDICT_API int pdict_migrate(pdict_store *store, const char *to,
                             const pdict_migrate_options *options, pdict_migrate_result *out);
 
-/* ---- 9. Conveniences ---------------------------------------------------------------------- */
+/* ---- 10. Conveniences ---------------------------------------------------------------------- */
 
 /** A slice over a C string, without its terminator. Borrowed from it. */
 static inline pdict_slice pdict_str(const char *text)

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: MIT */
+/* Transactions: begun with a snapshot and no lock, kept in memory, validated and written at the end. */
+#include "map/txn.h"
+
+/* ---- the calls of a map, on a transaction ---- */
+
+int pdict__not_inside(const pdict *d, const char *call)
+{
+    if (!d->part)
+        return PDICT_OK;
+    return pdict_fail(
+        PDICT_MISUSE,
+        "%s() does not work inside a transaction; call it on the map, before or after", call);
+}
+
+int pdict__txn_begin_read(const pdict *d, void **reader)
+{
+    *reader = d->part->txn->reader;
+    return pdict__store_check(d->map->store);
+}
+
+static int get_written(const pdict *d, const struct txn_row *row, pdict_row *out)
+{
+    if (!pdict__txn_is_live(&row->now, pdict__handle_now(d)))
+        return PDICT_NOTFOUND;
+    *out = (pdict_row){ .key = row->key,
+                        .value = { row->record, row->record_size },
+                        .version = row->now.version,
+                        .created_ms = row->now.created_ms,
+                        .expires_ms = row->now.expires_ms };
+    return PDICT_OK;
+}
+
+int pdict__txn_row_get(const pdict *d, pdict_slice key, pdict_row *out)
+{
+    struct store *store = d->map->store;
+    struct txn_map *part = d->part;
+    struct txn_row *row;
+    int status = pdict__txn_row(part, key, &row, out);
+
+    if (status != PDICT_OK)
+        return status;
+    if (row->is_written)
+        return get_written(d, row, out);
+    pdict__txn_note_read(part, row);
+    if (row->seen_version == 0)
+        return PDICT_NOTFOUND;
+    if (out->version != 0)
+        return PDICT_OK;
+    return store->backend->get(store->engine, part->txn->reader, d->map->number, key, out);
+}
+
+/* What was put or deleted may count differently than it did in the snapshot. */
+static uint64_t count_with_writes(struct txn_map *part, uint64_t count)
+{
+    int64_t now_ms = pdict__handle_now(&part->handle);
+
+    for (size_t i = 0; part->n_written > 0 && i < part->n_buckets; i++) {
+        for (struct txn_row *row = part->buckets[i]; row; row = row->next) {
+            if (!row->is_written)
+                continue;
+            pdict__txn_note_read(part, row);
+            count += pdict__txn_is_live(&row->now, now_ms);
+            count -= pdict__txn_is_live(&row->base, now_ms);
+        }
+    }
+    return count;
+}
+
+int pdict__txn_count(const pdict *d, uint64_t *out)
+{
+    struct store *store = d->map->store;
+    struct txn_map *part = d->part;
+    uint64_t count;
+    int status;
+
+    if ((status = pdict__store_check(store)) != PDICT_OK)
+        return status;
+    status = store->backend->count(store->engine, part->txn->reader, d->map->number,
+                                   pdict__handle_now(d), &count);
+    if (status != PDICT_OK)
+        return status;
+    if (part->is_counted && part->count != count)
+        part->txn->is_doomed = true;
+    part->is_counted = true;
+    part->count = count;
+    *out = count_with_writes(part, count);
+    return PDICT_OK;
+}
+
+/* ---- writing ---- */
+
+/* A change on its way into memory: all memory is had before the first is made. */
+struct write {
+    struct txn_row *row;
+    uint8_t *record;
+};
+
+static int prepare_write(struct txn_map *part, const pdict_change *change, struct write *write)
+{
+    const pdict_slice *value = &change->row.value;
+    pdict_row stored;
+    int status = pdict__txn_row(part, change->row.key, &write->row, &stored);
+
+    if (status != PDICT_OK || change->kind == PDICT_CHANGE_DEL)
+        return status;
+    write->record = pdict__alloc(&part->txn->store->allocator, value->size);
+    if (!write->record)
+        return PDICT_NOMEM;
+    pdict__copy(write->record, value->data, value->size);
+    return PDICT_OK;
+}
+
+static void put_row(struct txn_map *part, struct txn_row *row, const pdict_change *change,
+                    bool is_live, int64_t now_ms)
+{
+    const struct txn_state *before = row->is_written ? &row->now : &row->base;
+    int64_t created_ms = is_live                       ? before->created_ms
+                         : change->row.created_ms != 0 ? change->row.created_ms
+                                                       : now_ms;
+
+    if (!is_live)
+        row->place = ++part->txn->last_place;
+    row->now = (struct txn_state){ true, change->row.version, created_ms, change->row.expires_ms };
+    row->record_size = change->row.value.size;
+}
+
+static void drop_row(struct txn_row *row)
+{
+    row->is_dropped = row->is_dropped || row->place == 0;
+    row->now = (struct txn_state){ .is_there = false };
+}
+
+/* Cannot fail; the record is the row's from then on, if it is used. */
+static void make_write(struct txn_map *part, pdict_change *change, struct write *write)
+{
+    int64_t now_ms = pdict__handle_now(&part->handle);
+    struct txn_row *row = write->row;
+    const struct txn_state *before = row->is_written ? &row->now : &row->base;
+    bool is_live = pdict__txn_is_live(before, now_ms);
+
+    if (!row->is_written && (change->condition != PDICT_IF_ANY || change->kind == PDICT_CHANGE_DEL))
+        pdict__txn_note_read(part, row);
+    change->status = pdict_change_judge(change, is_live, before->version);
+    if (change->status != PDICT_OK)
+        return;
+    pdict__free(&part->txn->store->allocator, row->record);
+    row->record = write->record;
+    write->record = NULL;
+    if (change->kind == PDICT_CHANGE_PUT)
+        put_row(part, row, change, is_live, now_ms);
+    else
+        drop_row(row);
+    part->n_written += !row->is_written;
+    row->is_written = true;
+}
+
+int pdict__txn_change(const pdict *d, pdict_change *changes, size_t count)
+{
+    const pdict_allocator *allocator = &d->map->store->allocator;
+    int status = pdict__store_check(d->map->store);
+    struct write *writes;
+
+    if (status != PDICT_OK)
+        return status;
+    writes = pdict__calloc(allocator, count, sizeof(*writes));
+    if (!writes)
+        return PDICT_NOMEM;
+    for (size_t i = 0; i < count && status == PDICT_OK; i++)
+        status = prepare_write(d->part, &changes[i], &writes[i]);
+    for (size_t i = 0; i < count && status == PDICT_OK; i++)
+        make_write(d->part, &changes[i], &writes[i]);
+    for (size_t i = 0; i < count; i++)
+        pdict__free(allocator, writes[i].record);
+    pdict__free(allocator, writes);
+    return status;
+}
+
+/* ---- beginning and joining ---- */
+
+static void free_all(struct txn *txn)
+{
+    pdict_allocator allocator = txn->store->allocator;
+
+    for (struct txn_map *part = txn->maps, *next; part; part = next) {
+        next = part->next;
+        pdict__txn_ranges_free(part);
+        pdict__txn_rows_free(part);
+        pdict__free(&allocator, part);
+    }
+    pdict__free(&allocator, txn);
+}
+
+static void end_snapshot(struct txn *txn)
+{
+    if (txn->reader)
+        pdict__read_end(txn->store, txn->reader);
+    txn->reader = NULL;
+}
+
+static int add_map(struct txn *txn, const pdict *d, pdict **out)
+{
+    struct txn_map *part = pdict__calloc(&txn->store->allocator, 1, sizeof(*part));
+
+    if (!part)
+        return PDICT_NOMEM;
+    part->handle = *d;
+    part->handle.part = part;
+    part->txn = txn;
+    part->next = txn->maps;
+    txn->maps = part;
+    *out = &part->handle;
+    return PDICT_OK;
+}
+
+static int begin(struct txn *txn, const pdict *d, pdict **out)
+{
+    int status = pdict__random(&txn->seed, sizeof(txn->seed));
+
+    if (status == PDICT_OK)
+        status = add_map(txn, d, out);
+    if (status == PDICT_OK && txn->is_exclusive)
+        status = pdict__writer_hold(txn->store, d->timeout_ms);
+    if (status != PDICT_OK)
+        return status;
+    if ((status = pdict__read_begin(txn->store, &txn->reader)) != PDICT_OK && txn->is_exclusive)
+        pdict__writer_let_go(txn->store);
+    return status;
+}
+
+int pdict_begin(pdict *d, unsigned flags, pdict **out)
+{
+    struct txn *txn;
+    int status;
+
+    *out = NULL;
+    if ((status = pdict__not_inside(d, "pdict_begin")) != PDICT_OK)
+        return status;
+    if (flags & ~PDICT_TXN_EXCLUSIVE)
+        return pdict_fail(PDICT_INVAL, "begin: no other flag than PDICT_TXN_EXCLUSIVE is known");
+    txn = pdict__calloc(&d->map->store->allocator, 1, sizeof(*txn));
+    if (!txn)
+        return PDICT_NOMEM;
+    txn->store = d->map->store;
+    txn->is_exclusive = (flags & PDICT_TXN_EXCLUSIVE) != 0;
+    txn->thread = pthread_self();
+    if ((status = begin(txn, d, out)) != PDICT_OK) {
+        free_all(txn);
+        *out = NULL;
+    }
+    return status;
+}
+
+int pdict_join(pdict *txn, pdict *d, pdict **out)
+{
+    struct txn_map *part = txn->part;
+
+    *out = NULL;
+    if (!part || d->part)
+        return pdict_fail(PDICT_MISUSE,
+                          "pdict_join() takes a transaction and a map, in this order");
+    if (d->map->store != part->txn->store)
+        return pdict_fail(PDICT_INVAL,
+                          "join: map '%s' lies in another store; a transaction is of one store",
+                          d->name);
+    for (part = part->txn->maps; part; part = part->next) {
+        if (part->handle.map == d->map) {
+            *out = &part->handle;
+            return PDICT_OK;
+        }
+    }
+    return add_map(txn->part->txn, d, out);
+}
+
+/* ---- ending ---- */
+
+/* What a commit of one map consists of. */
+struct part_commit {
+    struct commit commit;
+    struct txn_row **rows;
+    pdict_change *changes;
+};
+
+struct txn_commit {
+    struct txn *txn;
+    struct part_commit *parts;
+    size_t n_parts;
+};
+
+static int validate(void *ctx, struct store *store, void *write_txn)
+{
+    const struct txn_commit *commit = ctx;
+
+    (void)store;
+    return pdict__txn_validate(commit->txn, write_txn);
+}
+
+/* A row that went and came again has lost its place, so it goes and comes again in the store. */
+static size_t add_changes(const struct txn_row *row, pdict_change *changes)
+{
+    size_t n = 0;
+
+    if (row->is_dropped)
+        changes[n++] = (pdict_change){ .kind = PDICT_CHANGE_DEL, .row.key = row->key };
+    if (row->now.is_there)
+        changes[n++] = (pdict_change){ .kind = PDICT_CHANGE_PUT,
+                                       .row = { .key = row->key,
+                                                .value = { row->record, row->record_size },
+                                                .version = row->now.version,
+                                                .created_ms = row->now.created_ms,
+                                                .expires_ms = row->now.expires_ms } };
+    return n;
+}
+
+static int fill_part(const struct txn_map *part, struct part_commit *out)
+{
+    const pdict_allocator *allocator = &part->txn->store->allocator;
+    int status;
+
+    if ((status = pdict__txn_written_rows(part, &out->rows)) != PDICT_OK)
+        return status;
+    out->changes = pdict__calloc(allocator, 2 * part->n_written, sizeof(*out->changes));
+    if (!out->changes)
+        return PDICT_NOMEM;
+    out->commit.map = part->handle.map->number;
+    out->commit.changes = out->changes;
+    for (size_t i = 0; i < part->n_written; i++)
+        out->commit.count += add_changes(out->rows[i], out->changes + out->commit.count);
+    return PDICT_OK;
+}
+
+static int fill_commit(struct txn_commit *commit)
+{
+    int status = PDICT_OK;
+
+    for (const struct txn_map *part = commit->txn->maps; part && status == PDICT_OK;
+         part = part->next) {
+        struct part_commit *out = &commit->parts[commit->n_parts];
+
+        if (part->n_written == 0)
+            continue;
+        if (commit->n_parts++ > 0)
+            out[-1].commit.also = &out->commit;
+        status = fill_part(part, out);
+    }
+    return status;
+}
+
+static size_t count_written(const struct txn *txn, size_t *n_maps)
+{
+    size_t n = 0;
+
+    *n_maps = 0;
+    for (const struct txn_map *part = txn->maps; part; part = part->next) {
+        n += part->n_written;
+        ++*n_maps;
+    }
+    return n;
+}
+
+static int write_out(struct txn_commit *commit, const pdict *d)
+{
+    struct commit *first = &commit->parts[0].commit;
+    int status;
+
+    if ((status = fill_commit(commit)) != PDICT_OK)
+        return status;
+    end_snapshot(commit->txn);
+    first->prepare = validate;
+    first->ctx = commit;
+    first->is_held = commit->txn->is_exclusive;
+    return pdict__commit_for(d, first, 0);
+}
+
+static int commit_writes(struct txn *txn, const pdict *d, size_t n_maps)
+{
+    const pdict_allocator *allocator = &txn->store->allocator;
+    struct txn_commit commit = { .txn = txn };
+    int status;
+
+    commit.parts = pdict__calloc(allocator, n_maps, sizeof(*commit.parts));
+    status = commit.parts ? write_out(&commit, d) : PDICT_NOMEM;
+    for (size_t i = 0; i < commit.n_parts; i++) {
+        pdict__free(allocator, commit.parts[i].rows);
+        pdict__free(allocator, commit.parts[i].changes);
+    }
+    pdict__free(allocator, commit.parts);
+    return status;
+}
+
+static int check_end(const struct txn *txn)
+{
+    if (txn->n_iters > 0)
+        return pdict_fail(PDICT_MISUSE,
+                          "commit: %u iterators of the transaction are open; close them first",
+                          txn->n_iters);
+    if (txn->is_exclusive && !pthread_equal(txn->thread, pthread_self()))
+        return pdict_fail(PDICT_MISUSE,
+                          "commit: an exclusive transaction is ended by the thread that began it");
+    return PDICT_OK;
+}
+
+static void end_txn(struct txn *txn)
+{
+    end_snapshot(txn);
+    if (txn->is_exclusive)
+        pdict__writer_let_go(txn->store);
+    free_all(txn);
+}
+
+int pdict_commit(pdict *d)
+{
+    struct txn *txn = d->part ? d->part->txn : NULL;
+    size_t n_maps;
+    int status;
+
+    if (!txn)
+        return pdict_fail(PDICT_MISUSE, "pdict_commit() takes a transaction");
+    if ((status = check_end(txn)) != PDICT_OK)
+        return status;
+    status = pdict__store_check(txn->store);
+    if (status == PDICT_OK && count_written(txn, &n_maps) > 0)
+        status = commit_writes(txn, d, n_maps);
+    end_txn(txn);
+    return status;
+}
+
+void pdict_abort(pdict *d)
+{
+    if (d && d->part)
+        end_txn(d->part->txn);
+}
+
+/* ---- running ---- */
+
+static int run_once(pdict *d, pdict_txn_fn fn, void *ctx)
+{
+    pdict *txn;
+    int status = pdict_begin(d, 0, &txn);
+
+    if (status != PDICT_OK)
+        return status;
+    if ((status = fn(ctx, txn)) == PDICT_OK)
+        return pdict_commit(txn);
+    pdict_abort(txn);
+    return status;
+}
+
+int pdict_run(pdict *d, pdict_txn_fn fn, void *ctx, unsigned retries)
+{
+    int status = run_once(d, fn, ctx);
+
+    for (; status == PDICT_CONFLICT && retries > 0; retries--)
+        status = run_once(d, fn, ctx);
+    return status;
+}
