@@ -36,6 +36,14 @@ const struct verb tool_verbs[] = {
       OPTIONS_MAP | OPT(TTL) | OPT(NX) | OPT(XX) | OPT(BASE64), tool_set,
       "VALUE - reads standard input to its end before anything is written.\n"
       "Write -- before a key or value that begins with a dash.\n" },
+    { "add", "STORE KEY [DELTA]", "add to the number that is kept under a key", 2, 3,
+      OPTIONS_MAP | OPT(TTL) | OPT(BASE64), tool_add,
+      "DELTA is 1 when left out; write -- before a negative one. Prints the sum. An absent key\n"
+      "counts as 0; --ttl is for a new one, an expiry that is there stays. However many add at\n"
+      "the same time, nothing is lost.\n" },
+    { "pop", "STORE KEY", "print the value of a key and delete it", 2, 2,
+      OPTIONS_MAP | OPT(RAW) | OPT(BASE64), tool_pop,
+      "Of several that pop one key at the same time, one gets it. An absent key exits 1.\n" },
     { "del", "STORE KEY... | STORE --prefix TEXT", "delete keys", 1, -1,
       OPTIONS_MAP | OPT(PREFIX) | OPT(FORCE) | OPT(BASE64) | OPT(QUIET), tool_del,
       "When a key was absent the others are deleted all the same, and the exit code is 1.\n"

@@ -217,6 +217,8 @@ int tool_key(const struct invocation *in, const char *text, struct tool_buf *out
 int tool_init(struct invocation *in);
 int tool_get(struct invocation *in);
 int tool_set(struct invocation *in);
+int tool_add(struct invocation *in);
+int tool_pop(struct invocation *in);
 int tool_del(struct invocation *in);
 int tool_ls(struct invocation *in);
 int tool_count(struct invocation *in);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pdict get: print one value, or those of every key in a file, and how fast they came. */
+/* pdict get and pop: print one value, or those of every key in a file, and how fast they came. */
 #include "tool.h"
 
 #include <errno.h>
@@ -220,4 +220,28 @@ int tool_get(struct invocation *in)
     code = is_many ? get_many(in, d) : get_one(in, d);
     pdict_close(d);
     return code;
+}
+
+int tool_pop(struct invocation *in)
+{
+    struct tool_buf key = { 0 };
+    pdict_view view = { 0 };
+    pdict *d = NULL;
+    int status;
+
+    if ((status = tool_key(in, in->args[1], &key)) != PDICT_OK)
+        goto done;
+    if ((status = tool_open(in, "rw", &d)) != PDICT_OK)
+        goto done;
+    if ((status = pdict_pop(d, tool_buf_slice(&key), &view)) != PDICT_OK)
+        goto done;
+    if (tool_has(in, OPT_JSON))
+        print_json(tool_buf_slice(&key), &view);
+    else
+        print_value(in, &view);
+done:
+    pdict_view_release(&view);
+    pdict_close(d);
+    free(key.data);
+    return fail_record(in, status);
 }

@@ -45,6 +45,23 @@ sed 's/"ct":[0-9]*,//' b.jsonl | sed '$d' >b.plain
 sed 's/"ct":[0-9]*,//' out | sed '$d' >c.plain
 same b.plain c.plain
 
+promise 'add counts, and pop takes a value away'
+exits 0 "$p" add a.db hits
+prints '1
+'
+exits 0 "$p" add a.db hits 41
+prints '42
+'
+exits 0 "$p" add a.db hits --json -- -2
+prints '{"sum":40}
+'
+exits 2 "$p" add a.db hits two
+exits 2 "$p" add a.db user:1
+exits 0 "$p" pop a.db hits
+prints '40'
+exits 1 "$p" pop a.db hits
+prints ''
+
 promise 'keys are listed in insertion order, or in key order, forward and backward'
 exits 0 "$p" init order.db
 for key in m:2 m:1 z a; do
