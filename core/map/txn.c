@@ -129,6 +129,7 @@ static void drop_row(struct txn_row *row)
 {
     row->is_dropped = row->is_dropped || row->place == 0;
     row->now = (struct txn_state){ .is_there = false };
+    row->record_size = 0;
 }
 
 /* Cannot fail; the record is the row's from then on, if it is used. */
@@ -295,20 +296,36 @@ static int validate(void *ctx, struct store *store, void *write_txn)
     return pdict__txn_validate(commit->txn, write_txn);
 }
 
-/* A row that went and came again has lost its place, so it goes and comes again in the store. */
+static pdict_change deletion(const struct txn_row *row)
+{
+    return (pdict_change){ .kind = PDICT_CHANGE_DEL, .row.key = row->key };
+}
+
+static pdict_change insertion(const struct txn_row *row, const struct txn_state *state)
+{
+    return (pdict_change){ .kind = PDICT_CHANGE_PUT,
+                           .row = { .key = row->key,
+                                    .value = { row->record, row->record_size },
+                                    .version = state->version,
+                                    .created_ms = state->created_ms,
+                                    .expires_ms = state->expires_ms } };
+}
+
+/* A row that went and came again has lost its place, so it goes and comes again in the store. One
+ * that had expired, was put and went, goes for good: it does not come back with the clock. */
 static size_t add_changes(const struct txn_row *row, pdict_change *changes)
 {
+    bool is_buried = row->base.is_there && !row->is_dropped && !row->now.is_there;
     size_t n = 0;
 
     if (row->is_dropped)
-        changes[n++] = (pdict_change){ .kind = PDICT_CHANGE_DEL, .row.key = row->key };
+        changes[n++] = deletion(row);
     if (row->now.is_there)
-        changes[n++] = (pdict_change){ .kind = PDICT_CHANGE_PUT,
-                                       .row = { .key = row->key,
-                                                .value = { row->record, row->record_size },
-                                                .version = row->now.version,
-                                                .created_ms = row->now.created_ms,
-                                                .expires_ms = row->now.expires_ms } };
+        changes[n++] = insertion(row, &row->now);
+    if (is_buried) {
+        changes[n++] = insertion(row, &(struct txn_state){ .version = row->base.version });
+        changes[n++] = deletion(row);
+    }
     return n;
 }
 

@@ -82,6 +82,38 @@ static int del_one(struct world *w)
     return pdict_del(w->d, pdict_str("key07"));
 }
 
+static int add_up(struct world *w)
+{
+    int64_t sum;
+    int status = pdict_add(w->d, pdict_str("counter"), 5, NULL, &sum);
+
+    CHECK_INT(sum, status == PDICT_OK ? 5 : 0);
+    return status;
+}
+
+static int pop_one(struct world *w)
+{
+    pdict_view view;
+    int status = pdict_pop(w->d, pdict_str("key07"), &view);
+
+    CHECK((view.data != NULL) == (status == PDICT_OK));
+    pdict_view_release(&view);
+    return status;
+}
+
+static int replace(void *ctx, const pdict_view *old, pdict_slice *value)
+{
+    (void)ctx;
+    CHECK(old != NULL);
+    *value = pdict_str("modified");
+    return PDICT_OK;
+}
+
+static int modify_one(struct world *w)
+{
+    return pdict_modify(w->d, pdict_str("key07"), replace, NULL, NULL);
+}
+
 /* ---- many keys ---- */
 
 static int get_many(struct world *w)
@@ -162,6 +194,62 @@ static int walk_prefix(struct world *w)
     return walk(w, &range, 10);
 }
 
+/* ---- transactions ---- */
+
+static int read_inside(pdict *txn)
+{
+    pdict_iter *iter;
+    pdict_entry entry;
+    uint64_t n;
+    bool is_there;
+    int status;
+
+    if ((status = pdict_contains(txn, pdict_str("key03"), &is_there)) != PDICT_OK)
+        return status;
+    if ((status = pdict_count(txn, &n)) != PDICT_OK)
+        return status;
+    if ((status = pdict_iter_open(txn, NULL, &iter)) != PDICT_OK)
+        return status;
+    while ((status = pdict_iter_next(iter, &entry)) == PDICT_OK)
+        n--;
+    pdict_iter_close(iter);
+    CHECK(status != PDICT_END || n == 0);
+    return status == PDICT_END ? PDICT_OK : status;
+}
+
+static int work_inside(void *ctx, pdict *txn)
+{
+    int status;
+
+    (void)ctx;
+    if ((status = pdict_put(txn, pdict_str("new"), pdict_str("v"), NULL)) != PDICT_OK)
+        return status;
+    if ((status = pdict_put(txn, pdict_str("key05"), pdict_str("v"), NULL)) != PDICT_OK)
+        return status;
+    if ((status = pdict_del(txn, pdict_str("key07"))) != PDICT_OK)
+        return status;
+    return read_inside(txn);
+}
+
+static int transact(struct world *w)
+{
+    return pdict_run(w->d, work_inside, NULL, 0);
+}
+
+static int transact_alone(struct world *w)
+{
+    pdict *txn;
+    int status = pdict_begin(w->d, PDICT_TXN_EXCLUSIVE, &txn);
+
+    CHECK((txn != NULL) == (status == PDICT_OK));
+    if (status != PDICT_OK)
+        return status;
+    if ((status = work_inside(NULL, txn)) == PDICT_OK)
+        return pdict_commit(txn);
+    pdict_abort(txn);
+    return status;
+}
+
 /* ---- maps and stores ---- */
 
 static int open_map(struct world *w)
@@ -228,6 +316,9 @@ const struct step steps[] = {
     { "put of a present key", put_over, true, false },
     { "put with a time to live", put_expiring, true, false },
     { "del", del_one, true, false },
+    { "add", add_up, true, false },
+    { "pop", pop_one, true, false },
+    { "modify", modify_one, true, false },
     { "get_many", get_many, false, false },
     { "put_many", put_many, true, false },
     { "del_many", del_many, true, false },
@@ -235,6 +326,8 @@ const struct step steps[] = {
     { "iteration", walk_all, false, false },
     { "iteration of a snapshot", walk_snapshot, false, false },
     { "iteration of a prefix", walk_prefix, false, false },
+    { "transaction", transact, true, false },
+    { "exclusive transaction", transact_alone, true, false },
     { "open of a map", open_map, false, false },
     { "open of a new map", create_map, true, true },
     { "store_maps", list_maps, false, false },

@@ -2,6 +2,7 @@
 /* The keys and values of all streams: short keys that are each other's prefixes, and long ones. */
 #include "model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,8 +99,19 @@ void bytes_init(void)
         rank_of[order[i]] = (uint16_t)i;
 }
 
+static pdict_slice number_bytes(int32_t number)
+{
+    static char room[8][16];
+    static unsigned turn;
+    char *out = room[turn++ % 8];
+
+    return pdict_bytes(out, (size_t)snprintf(out, sizeof(room[0]), "%d", (int)number));
+}
+
 pdict_slice value_bytes(struct value value)
 {
+    if (value.is_number)
+        return number_bytes(value.number);
     return pdict_bytes((value.is_text ? text : noise) + value.at, value.size);
 }
 

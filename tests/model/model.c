@@ -92,6 +92,61 @@ static int put(struct model *model, const struct op *op, unsigned key, struct va
     return PDICT_OK;
 }
 
+/* The value of an entry that keeps its expiry. */
+static void replace(struct row *live, struct value value)
+{
+    live->old_version = live->version;
+    live->version = 0;
+    live->value = value;
+}
+
+static bool read_number(struct value value, int32_t *out)
+{
+    pdict_slice bytes = value_bytes(value);
+    char text[16] = "";
+    bool is_digits;
+
+    *out = value.number;
+    if (value.is_number)
+        return true;
+    if (bytes.size == 0 || bytes.size >= sizeof(text))
+        return false;
+    memcpy(text, bytes.data, bytes.size);
+    is_digits =
+        strspn(text, "0123456789") == bytes.size ||
+        (text[0] == '-' && bytes.size > 1 && strspn(text + 1, "0123456789") == bytes.size - 1);
+    *out = (int32_t)strtol(text, NULL, 10);
+    return is_digits;
+}
+
+static int add(struct model *model, const struct op *op)
+{
+    struct row *live = model_find(model, op->map, op->key);
+    struct value sum = op->value;
+    int32_t number;
+
+    if (!live)
+        return put(model, op, op->key, sum);
+    if (!read_number(live->value, &number))
+        return PDICT_INVAL;
+    sum.number += number;
+    replace(live, sum);
+    return PDICT_OK;
+}
+
+static int modify(struct model *model, const struct op *op)
+{
+    struct row *live = model_find(model, op->map, op->key);
+
+    if (live && op->flags)
+        live->is_there = false;
+    else if (live)
+        replace(live, op->value);
+    else if (!op->flags)
+        return put(model, op, op->key, op->value);
+    return PDICT_OK;
+}
+
 static int del(struct model *model, const struct op *op, unsigned key)
 {
     struct row *live = model_find(model, op->map, key);
@@ -114,7 +169,12 @@ int model_write(struct model *model, const struct op *op, int *statuses)
     case OP_PUT:
         return put(model, op, op->key, op->value);
     case OP_DEL:
+    case OP_POP:
         return del(model, op, op->key);
+    case OP_ADD:
+        return add(model, op);
+    case OP_MODIFY:
+        return modify(model, op);
     case OP_PUT_MANY:
         for (unsigned i = 0; i < op->count; i++)
             statuses[i] = put(model, op, batch_key(op, i), batch_value(op, i));

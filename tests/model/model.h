@@ -20,14 +20,16 @@ pdict_slice key_bytes(unsigned key);
 /* The place of a key in byte order. */
 unsigned key_rank(unsigned key);
 
-/* A value: `size` bytes of noise, or of text that compresses, from a place in it. */
+/* A value: `size` bytes of noise, or of text that compresses, from a place in it; or a number. */
 struct value {
     uint32_t at;
     uint32_t size;
     bool is_text;
+    bool is_number; /* in decimal; the other members count for nothing */
+    int32_t number;
 };
 
-pdict_slice value_bytes(struct value value);
+pdict_slice value_bytes(struct value value); /* of a number: until the eighth next call */
 int compare_slices(pdict_slice a, pdict_slice b);
 /* A well mixed number from two others. */
 uint64_t mix(uint64_t a, uint64_t b);
@@ -49,6 +51,9 @@ enum op_kind {
     OP_DEL,       /* */
     OP_PUT_MANY,  /* */
     OP_DEL_MANY,  /* */
+    OP_ADD,       /* value.number */
+    OP_POP,       /* */
+    OP_MODIFY,    /* to the value, or with `flags` to nothing */
     OP_CLEAR,     /* the last that writes */
     OP_BAD_PUT,   /* malformed in way number `count` */
     OP_BAD_CLEAR, /* without the confirmation */
@@ -62,6 +67,7 @@ enum op_kind {
     OP_CLOCK,    /* by time_ms, forward or back */
     OP_CLOCK_TO, /* time_ms beside the moment when `key` expires */
     OP_REOPEN,   /* all handles; read-only in between when `flags` */
+    OP_TXN,      /* the next `count` operations in a transaction; aborted with `flags` */
     OP_CRASH,    /* a child does the next `count` operations and is killed after `key` of them */
     N_OPS
 };
@@ -115,6 +121,8 @@ struct op {
 };
 
 bool op_writes(const struct op *op);
+/* May it be done in a transaction? */
+bool op_fits_inside(const struct op *op);
 /* The keys and values of a batch. */
 unsigned batch_key(const struct op *op, unsigned at);
 struct value batch_value(const struct op *op, unsigned at);
@@ -190,7 +198,7 @@ void run_apart(const struct setup *setup, const struct op *ops, size_t count,
 
 /* Reduce operations that fail to few that still do; returns how many are left. */
 size_t shrink(const struct setup *setup, struct op *ops, size_t count, struct report *report);
-extern const char print_prelude[];
+extern const char print_prelude[], print_prelude_more[];
 void print_test(FILE *out, const struct setup *setup, const struct op *ops, size_t count);
 
 #endif

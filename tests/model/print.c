@@ -35,7 +35,10 @@ static void print_key(FILE *out, unsigned key)
 
 static void print_value(FILE *out, struct value value)
 {
-    fprintf(out, "value(%d, %u, %u)", value.is_text, value.at, value.size);
+    if (value.is_number)
+        fprintf(out, "pdict_str(\"%d\")", (int)value.number);
+    else
+        fprintf(out, "value(%d, %u, %u)", value.is_text, value.at, value.size);
 }
 
 static void print_status(FILE *out, int status)
@@ -102,6 +105,27 @@ static void print_put(struct printer *p, const struct op *op)
     fputs(", ", p->out);
     print_value(p->out, op->value);
     fputs(", &how)", p->out);
+    print_status(p->out, model_write(&p->model, op, NULL));
+    fputs("    }\n", p->out);
+}
+
+static void print_modification(struct printer *p, const struct op *op)
+{
+    static const char *const calls[] = { "add_to", "pop", "modify" };
+
+    fputs("    {\n", p->out);
+    if (op->kind != OP_POP)
+        print_how(p, op);
+    fprintf(p->out, "        CHECK_STATUS(%s(%u, ", calls[op->kind - OP_ADD], op->map);
+    print_key(p->out, op->key);
+    if (op->kind == OP_ADD)
+        fprintf(p->out, ", %d, &how", (int)op->value.number);
+    if (op->kind == OP_MODIFY) {
+        fputs(", ", p->out);
+        print_value(p->out, op->value);
+        fprintf(p->out, ", %d, &how", op->flags);
+    }
+    fputs(")", p->out);
     print_status(p->out, model_write(&p->model, op, NULL));
     fputs("    }\n", p->out);
 }
@@ -299,6 +323,8 @@ static void print_write(struct printer *p, const struct op *op)
         print_put(p, op);
     } else if (op->kind == OP_PUT_MANY || op->kind == OP_DEL_MANY) {
         print_batch(p, op);
+    } else if (op->kind >= OP_ADD && op->kind <= OP_MODIFY) {
+        print_modification(p, op);
     } else if (op->kind == OP_DEL) {
         fprintf(p->out, "    CHECK_STATUS(pdict_del(maps[%u], ", op->map);
         print_key(p->out, op->key);
@@ -361,6 +387,25 @@ static void print_op(struct printer *p, const struct op *op)
         fprintf(p->out, "    /* a malformed call, refused */\n");
 }
 
+/* Returns how many operations were done inside. */
+static size_t print_txn(struct printer *p, size_t at)
+{
+    static struct model before;
+    const struct op *op = &p->ops[at];
+    size_t done = 0;
+
+    before = p->model;
+    fputs("    begin_inside();\n", p->out);
+    while (done < op->count && at + 1 + done < p->count && op_fits_inside(&op[1 + done]))
+        print_op(p, &op[1 + done++]);
+    fprintf(p->out, "    end_inside(%d);\n", !op->flags);
+    if (op->flags)
+        p->model = before;
+    print_count(p, 0);
+    print_count(p, 1);
+    return done;
+}
+
 void print_test(FILE *out, const struct setup *setup, const struct op *ops, size_t count)
 {
     static struct printer p;
@@ -371,10 +416,13 @@ void print_test(FILE *out, const struct setup *setup, const struct op *ops, size
     fprintf(out, "#define IS_SEALED %d\n#define IS_PERSISTENT %d\n", setup->is_sealed,
             setup->is_persistent);
     fputs(print_prelude, out);
+    fputs(print_prelude_more, out);
     fputs("TEST(model, shrunk)\n{\n    open_maps(\"rwc\");\n", out);
     for (size_t i = 0; i < count; i++) {
         if (ops[i].kind == OP_CRASH)
             i += print_crash(&p, i);
+        else if (ops[i].kind == OP_TXN)
+            i += print_txn(&p, i);
         else
             print_op(&p, &ops[i]);
     }

@@ -59,7 +59,8 @@ bool run_meta(struct run *run, const struct op *op)
     return run_same_version(run, "meta", row, meta.version) &&
            run_same_number(run, "meta: created_ms", meta.created_ms, row->created_ms) &&
            run_same_number(run, "meta: expires_ms", meta.expires_ms, row->expires_ms) &&
-           run_same_number(run, "meta: value_size", (int64_t)meta.value_size, row->value.size);
+           run_same_number(run, "meta: value_size", (int64_t)meta.value_size,
+                           (int64_t)value_bytes(row->value).size);
 }
 
 bool run_count(struct run *run, const struct op *op)

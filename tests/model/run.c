@@ -65,6 +65,12 @@ bool run_op(struct run *run, const struct op *op)
         return run_put_many(run, op);
     case OP_DEL_MANY:
         return run_del_many(run, op);
+    case OP_ADD:
+        return run_add(run, op);
+    case OP_POP:
+        return run_pop(run, op);
+    case OP_MODIFY:
+        return run_modify(run, op);
     case OP_CLEAR:
         return run_clear(run, op);
     case OP_BAD_PUT:
@@ -87,6 +93,8 @@ bool run_op(struct run *run, const struct op *op)
         return run_with_store(run, run_backup);
     case OP_REOPEN:
         return run_reopen(run, op);
+    case OP_TXN:
+        return run_txn(run, op);
     case OP_CRASH:
         return skip_or_crash(run, op);
     default:

@@ -55,9 +55,14 @@ bool run_put(struct run *run, const struct op *op);
 bool run_del(struct run *run, const struct op *op);
 bool run_put_many(struct run *run, const struct op *op);
 bool run_del_many(struct run *run, const struct op *op);
+bool run_add(struct run *run, const struct op *op);
+bool run_pop(struct run *run, const struct op *op);
+bool run_modify(struct run *run, const struct op *op);
 bool run_clear(struct run *run, const struct op *op);
 bool run_bad_put(struct run *run, const struct op *op);
 bool run_reopen(struct run *run, const struct op *op);
+/* Moves report->at behind the operations that were done inside. */
+bool run_txn(struct run *run, const struct op *op);
 /* Moves report->at behind the operations that the child did. */
 bool run_crash(struct run *run, const struct op *op);
 

@@ -73,6 +73,13 @@ bool op_writes(const struct op *op)
     return op->kind >= OP_PUT && op->kind <= OP_CLEAR;
 }
 
+/* Along a snapshot outside, what is written meanwhile does not come; inside it may. */
+bool op_fits_inside(const struct op *op)
+{
+    return (op->kind < OP_CLEAR && op->kind != OP_STATS && op->edit != EDIT_OTHER) ||
+           op->kind == OP_BAD_PUT;
+}
+
 /* ---- the parts of an operation ---- */
 
 static void draw_expiry(struct stream *s, struct op *op)
@@ -159,6 +166,21 @@ static void draw_rare(struct stream *s, struct op *op)
 
 /* ---- one operation ---- */
 
+/* Numbers lie under a few keys, so that they meet. */
+static void draw_modification(struct stream *s, struct op *op)
+{
+    static const uint8_t kinds[] = { OP_ADD, OP_POP, OP_MODIFY, OP_ADD };
+
+    op->kind = kinds[draw(s, 4)];
+    op->flags = (uint16_t)one_in(s, 4);
+    op->condition = 0;
+    if (op->kind != OP_ADD && one_in(s, 2))
+        return;
+    op->key = (uint16_t)(N_KEYS - 1 - draw(s, 12));
+    op->value.is_number = true;
+    op->value.number = (int32_t)draw(s, 2000) - 1000;
+}
+
 static void draw_write(struct stream *s, struct op *op)
 {
     static const unsigned delete_in_100[] = { 15, 35, 65 };
@@ -173,6 +195,8 @@ static void draw_write(struct stream *s, struct op *op)
         draw_expiry(s, op);
     draw_condition(s, op);
     op->flags = (uint16_t)draw(s, 2);
+    if (one_in(s, 12) && op->value.size <= VALUE_MAX)
+        draw_modification(s, op);
     if (op->kind == OP_PUT_MANY || op->kind == OP_DEL_MANY)
         draw_batch(s, op);
 }
@@ -209,8 +233,12 @@ static void draw_op(struct stream *s, struct op *op)
         op->kind = OP_STATS;
     } else if (kind < 980) {
         draw_clock(s, op);
-    } else if (kind < 997) {
+    } else if (kind < 990) {
         draw_rare(s, op);
+    } else if (kind < 997) {
+        op->kind = OP_TXN;
+        op->count = (uint16_t)(1 + draw(s, 40));
+        op->flags = (uint16_t)one_in(s, 4);
     } else {
         op->kind = OP_CRASH;
         op->count = (uint16_t)(1 + draw(s, 20));
@@ -229,6 +257,7 @@ void stream_fill(uint64_t seed, struct op *ops, size_t count)
 {
     struct stream s = { .seed = mix(seed, 0) };
     unsigned writes_due = 0; /* what the child of a crash does */
+    unsigned inside_due = 0; /* what is done in a transaction */
 
     for (size_t i = 0; i < count; i++) {
         if (i % PHASE == 0)
@@ -236,6 +265,9 @@ void stream_fill(uint64_t seed, struct op *ops, size_t count)
         draw_op(&s, &ops[i]);
         while (writes_due > 0 && !op_writes(&ops[i]))
             draw_op(&s, &ops[i]);
+        while (inside_due > 0 && !op_fits_inside(&ops[i]))
+            draw_op(&s, &ops[i]);
+        inside_due = ops[i].kind == OP_TXN ? ops[i].count : inside_due - (inside_due > 0);
         writes_due = ops[i].kind == OP_CRASH ? ops[i].count : writes_due - (writes_due > 0);
     }
 }
