@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "maps.h"
 
@@ -177,7 +179,7 @@ static void deletes_along_a_walk(const struct setup *setup)
     pdict_iter *iter;
 
     for (int i = 0; i < 700; i++) {
-        char key[8];
+        char key[16];
 
         snprintf(key, sizeof(key), "%03d", i);
         put(d, key, "v");
@@ -609,7 +611,7 @@ static pdict *bank;
 static int transfer(void *ctx, pdict *txn)
 {
     unsigned *random = ctx;
-    char from[8], to[8];
+    char from[16], to[16];
     int status;
 
     snprintf(from, sizeof(from), "%d", rand_r(random) % N_ACCOUNTS);
@@ -672,4 +674,53 @@ static void the_sum_stays(const struct setup *setup)
 TEST(txn, transfers_among_threads_keep_the_sum)
 {
     for_each_setup(the_sum_stays);
+}
+
+/* ---- other processes ---- */
+
+static void trade_in_a_process(const struct setup *setup, unsigned seed)
+{
+    pdict *counts = setup_open(setup, "branches", "&durability=unsafe&map=counts");
+
+    bank = setup_open(setup, "branches", "&durability=unsafe");
+    trade(&seed);
+    for (int i = 0; i < N_EACH; i++)
+        CHECK_OK(pdict_add(counts, pdict_str("n"), 1, NULL, NULL));
+    pdict_close(bank);
+    pdict_close(counts);
+}
+
+static void the_sum_stays_among_processes(const struct setup *setup)
+{
+    int64_t total;
+    int how;
+
+    if (!setup->is_persistent)
+        return;
+    for (unsigned i = 0; i < N_THREADS; i++) {
+        if (fork() == 0) {
+            trade_in_a_process(setup, i + 1);
+            _exit(0);
+        }
+    }
+    for (unsigned i = 0; i < N_THREADS; i++) {
+        wait(&how);
+        CHECK_INT(how, 0);
+    }
+    bank = setup_open(setup, "branches", "");
+    CHECK_OK(pdict_run(bank, add_all, &total, 0));
+    CHECK_INT(total, 0);
+    pdict_close(bank);
+    bank = setup_open(setup, "branches", "&map=counts");
+    CHECK_OK(pdict_run(bank, add_all, &total, 0));
+    CHECK_INT(total, N_THREADS * N_EACH);
+    pdict_close(bank);
+}
+
+TEST(txn, transfers_among_processes_keep_the_sum)
+{
+    if (TEST_UNDER_TSAN)
+        SKIP("fork is not supported under the thread sanitizer");
+    test_dir(); /* the same for all */
+    for_each_setup(the_sum_stays_among_processes);
 }
