@@ -203,6 +203,15 @@ static int trace_apply(void *self, void *txn, uint32_t map, pdict_change *change
                key_bytes, value_bytes);
 }
 
+static int trace_reserve(void *self, void *txn, uint32_t map, pdict_change *changes, size_t count)
+{
+    struct trace *trace = self;
+    int status = trace->next->reserve ? trace->next->reserve(trace->below, txn, map, changes, count)
+                                      : PDICT_UNSUPPORTED;
+
+    return say(trace, status, "reserve map %" PRIu32 ", %zu changes", map, count);
+}
+
 static int trace_count(void *self, void *txn, uint32_t map, int64_t now_ms, uint64_t *count)
 {
     struct trace *trace = self;
@@ -364,4 +373,5 @@ const pdict_backend pdict__backend_trace = {
     .compact = trace_compact,
     .trim = trace_trim,
     .is_next = trace_is_next,
+    .reserve = trace_reserve,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Records on their way into a map: collected, then put in one commit. */
+/* Records on their way into a map: collected, then put at once. */
 #include "batch.h"
 
 #include <stdlib.h>
@@ -30,6 +30,7 @@ int batch_put(struct batch *batch)
     how.expires_ms = batch->expires_ms;
     how.ttl_ms = batch->expires_ms ? 0 : batch->ttl_ms;
     set_addresses(batch);
+    batch->is_begun = true;
     status = pdict_put_many(batch->d, batch->pairs, batch->count, &how, batch->statuses);
     if (status != PDICT_OK)
         return status;

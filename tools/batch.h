@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Records on their way into a map: collected, then put in one commit. */
+/* Records on their way into a map: collected, then put at once. */
 #ifndef PDICT_BATCH_H
 #define PDICT_BATCH_H
 
 #include "tool.h"
 
-/** Records of equal expiry that go into one commit. */
+/** Records of equal expiry that are put together. */
 struct batch {
     pdict *d;       /**< borrowed */
     unsigned flags; /**< of pdict_put_options */
@@ -17,6 +17,7 @@ struct batch {
     size_t capacity;
     int *statuses;
     int64_t expires_ms; /**< of all records in it */
+    bool is_begun;      /**< something was put, or tried to be */
     uint64_t stored;    /**< records put so far */
     uint64_t skipped;   /**< present already, with PDICT_PUT_IF_ABSENT */
 };

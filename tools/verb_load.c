@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pdict load: check the input to its end, then put its records in large commits. */
+/* pdict load: check the input to its end, then put its records in large batches. */
 #include "batch.h"
 #include "source.h"
 
@@ -128,7 +128,7 @@ static int store(struct load *load, uint64_t max_value)
     return status;
 }
 
-/* How far a load came that did not end well; batches are whole, so it can simply be run again. */
+/* How far a load came that did not end well; records are whole, so it can simply be run again. */
 static int add_progress(const struct load *load, int status)
 {
     char text[512];
@@ -136,11 +136,11 @@ static int add_progress(const struct load *load, int status)
     if (status == PDICT_OK)
         return status;
     snprintf(text, sizeof text, "%s", pdict_error_text());
-    if (load->batch.stored == 0)
+    if (!load->batch.is_begun)
         return pdict_fail(status, "%.460s; nothing was stored", text);
     return pdict_fail(status,
                       "%.400s; %" PRIu64 " of %" PRIu64
-                      " records were stored before, the load can be run again",
+                      " records or more were stored before, the load can be run again",
                       text, load->batch.stored, load->records);
 }
 
@@ -194,7 +194,8 @@ static int run(struct load *load)
     int status;
 
     load->keep_going = tool_has(in, OPT_KEEP_GOING);
-    load->batch.flags = tool_has(in, OPT_SKIP_EXISTING) ? PDICT_PUT_IF_ABSENT : 0;
+    load->batch.flags = PDICT_PUT_IN_SLICES;
+    load->batch.flags |= tool_has(in, OPT_SKIP_EXISTING) ? PDICT_PUT_IF_ABSENT : 0;
     load->batch.max_records = 100000;
     if ((status = tool_number(in, OPT_BATCH, &load->batch.max_records)) != PDICT_OK)
         return status;

@@ -188,6 +188,18 @@ static int fault_apply(void *self, void *txn, uint32_t map, pdict_change *change
     return status == PDICT_OK ? result : status;
 }
 
+static int fault_reserve(void *self, void *txn, uint32_t map, pdict_change *changes, size_t count)
+{
+    struct fault *fault = self;
+    int status = pdict__fault_enter(fault, FAULT_CALL_reserve);
+
+    if (status != PDICT_OK)
+        return status;
+    if (!fault->next->reserve)
+        return PDICT_UNSUPPORTED;
+    return fault->next->reserve(fault->below, txn, map, changes, count);
+}
+
 static int fault_count(void *self, void *txn, uint32_t map, int64_t now_ms, uint64_t *count)
 {
     struct fault *fault = self;
@@ -374,4 +386,5 @@ const pdict_backend pdict__backend_fault = {
     .compact = fault_compact,
     .trim = fault_trim,
     .is_next = fault_is_next,
+    .reserve = fault_reserve,
 };

@@ -22,6 +22,7 @@
     X(system_put)                                                                                  \
     X(get)                                                                                         \
     X(apply)                                                                                       \
+    X(reserve)                                                                                     \
     X(count)                                                                                       \
     X(scan_open)                                                                                   \
     X(scan_next)                                                                                   \

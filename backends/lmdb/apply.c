@@ -84,6 +84,14 @@ static int order_drop(struct work *work, uint64_t id)
     return pdict__lmdb_del(work->view, ORDER, &key);
 }
 
+/* No row will come under a reserved id. */
+static int close_id(struct work *work, pdict_change *change)
+{
+    change->is_reserved = false;
+    work->tally.open--;
+    return pdict__lmdb_is_in_order(change->row.key) ? order_drop(work, change->row.id) : PDICT_OK;
+}
+
 static int expiry_add(struct work *work, int64_t expires_ms, uint64_t id)
 {
     struct record_key key;
@@ -145,6 +153,8 @@ static int insert(struct work *work, pdict_change *change, struct found *found, 
 {
     int status;
 
+    if (change->is_reserved)
+        new_id = change->row.id;
     change->row.id = new_id;
     if (found->is_there)
         status = drop_indexes(work, found);
@@ -154,11 +164,14 @@ static int insert(struct work *work, pdict_change *change, struct found *found, 
         return status;
     if ((status = write_row(work, &found->at, &change->row)) != PDICT_OK)
         return status;
-    if ((status = order_add(work, new_id, &found->at)) != PDICT_OK)
+    if (!change->is_reserved || !pdict__lmdb_is_in_order(change->row.key))
+        status = order_add(work, new_id, &found->at);
+    if (status != PDICT_OK)
         return status;
     if ((status = expiry_add(work, change->row.expires_ms, new_id)) != PDICT_OK)
         return status;
     work->tally.rows++;
+    work->tally.open -= change->is_reserved;
     if (new_id > work->tally.last_id)
         work->tally.last_id = new_id;
     return PDICT_OK;
@@ -187,6 +200,9 @@ int pdict__lmdb_change(struct work *work, pdict_change *change, uint64_t new_id)
     if ((status = find(work, change->row.key, &found)) != PDICT_OK)
         return status;
     change->status = pdict_change_judge(change, found.is_live, found.version);
+    if (change->is_reserved && (change->status != PDICT_OK || found.is_live) &&
+        (status = close_id(work, change)) != PDICT_OK)
+        return status;
     if (change->status != PDICT_OK)
         return PDICT_OK;
     if (change->kind == PDICT_CHANGE_PUT)
@@ -203,6 +219,16 @@ static int apply_in_order(struct work *work, pdict_change *changes, size_t count
     for (size_t i = 0; i < count && status == PDICT_OK; i++)
         status = pdict__lmdb_change(work, &changes[i], work->tally.last_id + 1);
     return status;
+}
+
+/* Core has sorted those whose ids it reserved. */
+static bool is_sorted(const pdict_change *changes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (changes[i].is_reserved)
+            return true;
+    }
+    return false;
 }
 
 /* Sizes that LMDB would refuse halfway. */
@@ -236,14 +262,15 @@ int pdict__lmdb_apply(void *self, void *txn, uint32_t map, pdict_change *changes
         return status;
     if ((status = pdict__lmdb_tally(txn, map, &stored, &work.tally)) != PDICT_OK)
         return status;
-    if (count < BULK_MIN)
+    if (count < BULK_MIN || is_sorted(changes, count))
         status = apply_in_order(&work, changes, count);
     else
         status = pdict__lmdb_apply_bulk(&work, changes, count);
     if (status != PDICT_OK)
         return status;
     /* Unless every id since the stored tally still stands for a row, it must be stored anew. */
-    if (work.tally.rows == stored.rows + (work.tally.last_id - stored.last_id))
+    if (work.tally.rows == stored.rows + (work.tally.last_id - stored.last_id) &&
+        work.tally.open == stored.open)
         return PDICT_OK;
     return pdict__lmdb_write_tally(txn, map, &work.tally);
 }

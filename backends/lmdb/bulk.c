@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Many changes at once: keys in their order, so that neighbours meet on one page, then ids. */
+/* Many changes at once: keys in their order, so that neighbours meet on one page, and ids in theirs.
+ */
 #include "lmdb.h"
 
 #include <stdlib.h>
@@ -117,4 +118,57 @@ done:
     release(store, work->pending);
     work->pending = NULL;
     return status;
+}
+
+/* ---- ids ahead of their rows ---- */
+
+/*
+ * The order of a whole array is written at once, at its end, and the rows follow in the order of
+ * keys, in transactions small enough for memory: so each page of either is written once. The other
+ * way round a crash in between would leave rows that no iteration meets.
+ */
+
+bool pdict__lmdb_is_in_order(pdict_slice key)
+{
+    return key.size < KEY_MAX - 4; /* a longer one may need groups, which come with the row */
+}
+
+static int add_ids(struct work *work, pdict_change *changes, size_t count)
+{
+    bool is_append;
+    int status = can_append(work, &is_append);
+
+    for (size_t i = 0; i < count && status == PDICT_OK; i++) {
+        pdict_change *change = &changes[i];
+        if (change->kind != PDICT_CHANGE_PUT)
+            continue;
+        change->is_reserved = true;
+        change->row.id = ++work->tally.last_id;
+        work->tally.open++;
+        if (pdict__lmdb_is_in_order(change->row.key))
+            status =
+                add_to_order(work, change->row.id, change->row.key, is_append ? MDB_APPEND : 0);
+    }
+    return status;
+}
+
+int pdict__lmdb_reserve_ids(void *self, void *txn, uint32_t map, pdict_change *changes,
+                            size_t count)
+{
+    struct work work = { .view = txn, .map = map };
+    struct tally stored;
+    uint64_t bytes = 0;
+    int status;
+
+    (void)self;
+    for (size_t i = 0; i < count; i++)
+        bytes += changes[i].row.key.size;
+    if ((status = pdict__lmdb_claim(txn, count, bytes)) != PDICT_OK)
+        return status;
+    if ((status = pdict__lmdb_tally(txn, map, &stored, &work.tally)) != PDICT_OK)
+        return status;
+    work.first_id = work.tally.last_id + 1;
+    if ((status = add_ids(&work, changes, count)) != PDICT_OK)
+        return status;
+    return pdict__lmdb_write_tally(txn, map, &work.tally);
 }

@@ -41,7 +41,7 @@ enum table {
 /* The groups of `system` besides those of the maps, 0 being the store. */
 #define MAP_MAX       UINT32_C(0x7ffffff0)
 #define GROUP_COUNTER UINT32_C(0x7ffffffc) /* "" -> be32, the last map number given */
-#define GROUP_TALLIES UINT32_C(0x7ffffffd) /* be32 map -> struct tally, as two be64 */
+#define GROUP_TALLIES UINT32_C(0x7ffffffd) /* be32 map -> struct tally, as be64 */
 #define GROUP_NUMBERS UINT32_C(0x7ffffffe) /* be32 map -> name */
 #define GROUP_NAMES   UINT32_C(0x7fffffff) /* name -> be32 map */
 #define GROUP_LONG    (UINT64_C(1) << 63)  /* the first that continues keys */
@@ -49,7 +49,8 @@ enum table {
 enum {
     KEY_MAX = 511, /* of LMDB, as it is usually built; looked at when the store is opened */
     ROW_HEAD = 32,
-    TALLY_SIZE = 16
+    TALLY_SIZE = 16,
+    TALLY_OPEN_SIZE = 24 /* while ids are open */
 };
 
 /* The places of the options in the table of specs. */
@@ -331,10 +332,13 @@ int pdict__lmdb_decode(const struct store *store, const MDB_val *record, const M
 /*
  * How many rows a map has, without a write for each insert: ids are dense, so the rows are those
  * that the catalogue counted when `last_id` was the highest id, and one for each id given since.
+ * Where ids were reserved it is written with every change.
  */
 struct tally {
     uint64_t last_id; /* the highest id ever given */
     uint64_t rows;    /* expired ones included */
+    uint64_t open;    /* ids that were reserved, and for which no row came yet: the order may name a
+                         row that is not there, or has another id */
 };
 
 /* `stored` is what the catalogue says, `now` what follows from it. PDICT_NO_MAP. */
@@ -442,6 +446,10 @@ void pdict__lmdb_order_key(struct record_key *out, uint32_t map, uint64_t id);
 
 /* The same as change after change, in an order that the trees like. */
 int pdict__lmdb_apply_bulk(struct work *work, pdict_change *changes, size_t count);
+int pdict__lmdb_reserve_ids(void *self, void *txn, uint32_t map, pdict_change *changes,
+                            size_t count);
+/* Does the order name this key's row from the moment when its id is reserved? */
+bool pdict__lmdb_is_in_order(pdict_slice key);
 
 /* ---- maps.c ---- */
 

@@ -41,21 +41,25 @@ int pdict__lmdb_catalogue(struct view *view, uint32_t map, struct tally *tally)
         return pdict__lmdb_no_map(view->store, map);
     if (status != PDICT_OK)
         return status;
-    if (value.mv_size != TALLY_SIZE)
+    if (value.mv_size != TALLY_SIZE && value.mv_size != TALLY_OPEN_SIZE)
         return pdict__lmdb_damaged(view->store, "a tally is cut");
     tally->last_id = get_be64(value.mv_data);
     tally->rows = get_be64((const unsigned char *)value.mv_data + 8);
+    tally->open = 0;
+    if (value.mv_size == TALLY_OPEN_SIZE)
+        tally->open = get_be64((const unsigned char *)value.mv_data + 16);
     return PDICT_OK;
 }
 
 int pdict__lmdb_write_tally(struct view *view, uint32_t map, const struct tally *tally)
 {
-    unsigned char number[4], value[TALLY_SIZE];
+    unsigned char number[4], value[TALLY_OPEN_SIZE];
+    size_t size = tally->open > 0 ? TALLY_OPEN_SIZE : TALLY_SIZE;
 
     put_be64(value, tally->last_id);
     put_be64(value + 8, tally->rows);
-    return put(view, GROUP_TALLIES, number_slice(number, map),
-               (pdict_slice){ value, sizeof(value) });
+    put_be64(value + 16, tally->open);
+    return put(view, GROUP_TALLIES, number_slice(number, map), (pdict_slice){ value, size });
 }
 
 /* ---- maps ---- */

@@ -16,6 +16,7 @@ struct cursor {
     uint64_t from_id, to_id;
     struct walk walk;
     MDB_cursor *order;
+    bool has_open_ids;
     bool is_placed, is_over;
     uint64_t changes; /* of the transaction, when the cursor was placed */
 };
@@ -103,7 +104,9 @@ int pdict__lmdb_scan_open(void *self, void *txn, uint32_t map, const pdict_scan 
         return status;
     if ((c = allocate(self, sizeof(*c))) == NULL)
         return no_memory("a cursor");
-    *c = (struct cursor){ .view = txn, .map = map, .flags = scan->flags };
+    *c = (struct cursor){
+        .view = txn, .map = map, .flags = scan->flags, .has_open_ids = tally.open > 0
+    };
     status = scan->flags & PDICT_SCAN_BY_KEY ? open_by_key(c, scan) : open_by_id(c, scan);
     if (status != PDICT_OK) {
         pdict__lmdb_scan_close(self, c);
@@ -179,16 +182,18 @@ static int row_at(struct cursor *c, uint64_t id, MDB_val *record, pdict_row *row
     if (record->mv_size < 4 || record->mv_size >= KEY_MAX)
         return pdict__lmdb_damaged(store, "the order names a key that cannot be");
     status = pdict__lmdb_seek(c->view, ROWS, record, &value, MDB_SET_KEY);
-    if (status == PDICT_NOTFOUND)
+    if (status == PDICT_NOTFOUND && !c->has_open_ids)
         return pdict__lmdb_damaged(store, "the order names a row that is not there");
     if (status == PDICT_OK)
         status = pdict__lmdb_decode(store, record, &value, row);
     if (status == PDICT_OK && row->id != id)
-        status = pdict__lmdb_damaged(store, "the order names another row");
+        return c->has_open_ids ? PDICT_NOTFOUND
+                               : pdict__lmdb_damaged(store, "the order names another row");
     return status;
 }
 
-static int next_by_id(struct cursor *c, bool is_first, pdict_row *row)
+/* PDICT_NOTFOUND: there is no row with this id, which was only reserved. */
+static int step_by_id(struct cursor *c, bool is_first, pdict_row *row)
 {
     MDB_val entry, record;
     uint64_t id;
@@ -209,6 +214,15 @@ static int next_by_id(struct cursor *c, bool is_first, pdict_row *row)
     if (get_be32(entry.mv_data) != c->map || id < c->from_id || id >= c->to_id)
         return PDICT_END;
     return row_at(c, id, &record, row);
+}
+
+static int next_by_id(struct cursor *c, bool is_first, pdict_row *row)
+{
+    int status = step_by_id(c, is_first, row);
+
+    while (status == PDICT_NOTFOUND)
+        status = step_by_id(c, false, row);
+    return status;
 }
 
 int pdict__lmdb_scan_next(void *self, void *cursor, pdict_row *row)

@@ -74,4 +74,5 @@ const pdict_backend pdict__backend_lmdb = {
     .compact = pdict__lmdb_compact,
     .batch_rows = BATCH_ROWS,
     .is_next = pdict__lmdb_is_next,
+    .reserve = pdict__lmdb_reserve_ids,
 };

@@ -49,81 +49,115 @@ int pdict_get_many(pdict *d, const pdict_slice *keys, size_t count, pdict_view *
 
 /* ---- writing ---- */
 
-/* The records of a batch, one behind the other; `offsets` since the memory moves as it grows. */
+/* Puts or deletions on their way; until they are encoded the rows have plain values. */
 struct batch {
+    const pdict *d;
+    struct put_plan plan; /* of puts */
     pdict_change *changes;
-    size_t *offsets;
     size_t count;
-    struct buf records;
-    const pdict_allocator *allocator;
+    struct buf records; /* of what is being committed, one behind the other */
 };
 
 static int batch_init(struct batch *batch, const pdict *d, size_t count)
 {
     const pdict_allocator *allocator = &d->map->store->allocator;
 
-    *batch =
-        (struct batch){ .count = count, .allocator = allocator, .records.allocator = allocator };
+    *batch = (struct batch){ .d = d, .count = count, .records.allocator = allocator };
     batch->changes = pdict__calloc(allocator, count, sizeof(*batch->changes));
-    batch->offsets = pdict__calloc(allocator, count, sizeof(*batch->offsets));
-    return batch->changes && batch->offsets ? PDICT_OK : PDICT_NOMEM;
+    return batch->changes ? PDICT_OK : PDICT_NOMEM;
 }
 
 static void batch_free(struct batch *batch)
 {
-    pdict__free(batch->allocator, batch->changes);
-    pdict__free(batch->allocator, batch->offsets);
+    pdict__free(batch->records.allocator, batch->changes);
     pdict__buf_free(&batch->records);
 }
 
-static int batch_encode_one(const pdict *d, struct workbench *bench, const struct put_plan *plan,
-                            const pdict_pair *pair, struct batch *batch, size_t at)
+static void batch_fill(struct batch *batch, const pdict_pair *pairs)
 {
-    pdict_change *change = &batch->changes[at];
+    const struct put_plan *plan = &batch->plan;
+
+    for (size_t i = 0; i < batch->count; i++)
+        batch->changes[i] = (pdict_change){
+            .kind = plan->kind,
+            .condition = plan->condition,
+            .if_version = plan->if_version,
+            .row = { .key = pairs[i].key, .value = pairs[i].value, .expires_ms = plan->expires_ms }
+        };
+}
+
+static int encode_one(struct batch *batch, struct workbench *bench, pdict_row *row)
+{
     struct binding binding;
     pdict_slice record;
     int status;
 
-    *change = (pdict_change){ .kind = plan->kind,
-                              .condition = plan->condition,
-                              .if_version = plan->if_version,
-                              .row = { .key = pair->key, .expires_ms = plan->expires_ms } };
-    if (plan->kind == PDICT_CHANGE_DEL)
-        return PDICT_OK;
-    if ((status = pdict__random_version(&change->row.version)) != PDICT_OK)
+    if ((status = pdict__random_version(&row->version)) != PDICT_OK)
         return status;
-    binding = (struct binding){ pair->key, change->row.version, plan->expires_ms };
-    if ((status = pdict__encode(d->map->pipeline, bench, &binding, pair->value, &record)) !=
-        PDICT_OK)
+    binding = (struct binding){ row->key, row->version, row->expires_ms };
+    status = pdict__encode(batch->d->map->pipeline, bench, &binding, row->value, &record);
+    if (status != PDICT_OK)
         return status;
-    batch->offsets[at] = batch->records.size;
-    change->row.value.size = record.size;
+    row->value.size = record.size;
     return pdict__buf_append(&batch->records, record.data, record.size);
 }
 
-static int batch_encode(const pdict *d, const struct put_plan *plan, const pdict_pair *pairs,
-                        struct batch *batch)
+/* The memory of the records moves as it grows, so their places follow when all are there. */
+static int encode(struct batch *batch, pdict_change *changes, size_t count)
 {
-    struct workbench *bench = pdict__bench_take(d->map->pipeline);
+    struct pipeline *pipeline = batch->d->map->pipeline;
+    struct workbench *bench = pdict__bench_take(pipeline);
+    const uint8_t *at;
     int status = bench ? PDICT_OK : PDICT_NOMEM;
 
-    for (size_t i = 0; status == PDICT_OK && i < batch->count; i++)
-        status = batch_encode_one(d, bench, plan, &pairs[i], batch, i);
+    batch->records.size = 0;
+    for (size_t i = 0; status == PDICT_OK && i < count; i++)
+        status = encode_one(batch, bench, &changes[i].row);
     if (bench)
-        pdict__bench_give(d->map->pipeline, bench);
-    for (size_t i = 0; status == PDICT_OK && i < batch->count; i++)
-        batch->changes[i].row.value.data = batch->records.data + batch->offsets[i];
+        pdict__bench_give(pipeline, bench);
+    at = batch->records.data;
+    for (size_t i = 0; status == PDICT_OK && i < count; i++) {
+        changes[i].row.value.data = at;
+        at += changes[i].row.value.size;
+    }
     return status;
 }
 
-/* `plan` NULL: of deletions. */
-static void batch_statuses(const struct batch *batch, const struct put_plan *plan, int *statuses)
+static int commit_part(void *ctx, pdict_change *changes, size_t count)
 {
-    for (size_t i = 0; statuses && i < batch->count; i++) {
-        statuses[i] = batch->changes[i].status;
-        if (plan)
-            statuses[i] = pdict__put_result(plan, statuses[i]);
-    }
+    struct batch *batch = ctx;
+    int status = PDICT_OK;
+
+    if (batch->plan.kind == PDICT_CHANGE_PUT)
+        status = encode(batch, changes, count);
+    if (status != PDICT_OK)
+        return status;
+    return pdict__change(batch->d, changes, count, batch->plan.durability);
+}
+
+static int batch_commit(struct batch *batch)
+{
+    const pdict *d = batch->d;
+    struct slices slices = {
+        .map = d->map->number,
+        .durability = batch->plan.durability ? (int)batch->plan.durability : d->durability,
+        .sync_within_ms = d->sync_within_ms,
+        .timeout_ms = d->timeout_ms,
+        .changes = batch->changes,
+        .count = batch->count,
+        .commit = commit_part,
+        .ctx = batch,
+    };
+
+    if (!batch->plan.is_in_slices || d->is_read_only || d->part)
+        return commit_part(batch, batch->changes, batch->count);
+    return pdict__commit_slices(d->map->store, &slices);
+}
+
+static void batch_statuses(const struct batch *batch, int *statuses)
+{
+    for (size_t i = 0; statuses && i < batch->count; i++)
+        statuses[i] = pdict__put_result(&batch->plan, batch->changes[i].status);
 }
 
 int pdict_put_many(pdict *d, const pdict_pair *pairs, size_t count, const pdict_put_options *how,
@@ -138,12 +172,13 @@ int pdict_put_many(pdict *d, const pdict_pair *pairs, size_t count, const pdict_
     if (how && how->struct_size >= sizeof(*how) && how->version_out)
         return pdict_fail(PDICT_INVAL, "put_many: version_out must be NULL; it is for one put");
     status = batch_init(&batch, d, count);
+    batch.plan = plan;
+    if (status == PDICT_OK) {
+        batch_fill(&batch, pairs);
+        status = batch_commit(&batch);
+    }
     if (status == PDICT_OK)
-        status = batch_encode(d, &plan, pairs, &batch);
-    if (status == PDICT_OK)
-        status = pdict__change(d, batch.changes, count, plan.durability);
-    if (status == PDICT_OK)
-        batch_statuses(&batch, &plan, statuses);
+        batch_statuses(&batch, statuses);
     batch_free(&batch);
     return status;
 }
@@ -158,7 +193,7 @@ int pdict_del_many(pdict *d, const pdict_slice *keys, size_t count, int *statuse
     if (status == PDICT_OK)
         status = pdict__change(d, batch.changes, count, 0);
     if (status == PDICT_OK)
-        batch_statuses(&batch, NULL, statuses);
+        batch_statuses(&batch, statuses);
     batch_free(&batch);
     return status;
 }

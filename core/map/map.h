@@ -120,11 +120,30 @@ struct put_plan {
     uint64_t if_version;
     int64_t expires_ms;
     unsigned durability;
+    bool is_in_slices;
 };
 
 int pdict__put_plan(const pdict *d, const pdict_put_options *how, struct put_plan *out);
 /* What a put answers for the status of its change. */
 int pdict__put_result(const struct put_plan *plan, int status);
+
+/* ---- slices.c: many changes in several commits ---- */
+
+struct slices {
+    uint32_t map;
+    int durability;
+    int64_t sync_within_ms;
+    int64_t timeout_ms;
+    pdict_change *changes;
+    size_t count;
+    /* Commit some of them: copies, from which what it says of each is taken over. */
+    int (*commit)(void *ctx, pdict_change *changes, size_t count);
+    void *ctx;
+};
+
+/* In one commit where the engine takes that many at once, or cannot give places in the insertion
+ * order ahead; else in several, and after a failure any of the changes may have been made. */
+int pdict__commit_slices(struct store *store, const struct slices *slices);
 
 /* ---- view.c ---- */
 

@@ -201,7 +201,8 @@ int pdict_count(pdict *d, uint64_t *out)
 
 static int plan_condition(const pdict_put_options *how, struct put_plan *plan)
 {
-    switch (how->flags) {
+    plan->is_in_slices = (how->flags & PDICT_PUT_IN_SLICES) != 0;
+    switch (how->flags & ~(unsigned)PDICT_PUT_IN_SLICES) {
     case 0:
         plan->condition = PDICT_IF_ANY;
         return PDICT_OK;
@@ -286,6 +287,8 @@ int pdict_put(pdict *d, pdict_slice key, pdict_slice value, const pdict_put_opti
 
     if ((status = pdict__put_plan(d, how, &plan)) != PDICT_OK)
         return status;
+    if (plan.is_in_slices)
+        return pdict_fail(PDICT_INVAL, "put: PDICT_PUT_IN_SLICES is for pdict_put_many");
     if ((status = pdict__random_version(&change.row.version)) != PDICT_OK)
         return status;
     change.kind = plan.kind;

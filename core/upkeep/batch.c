@@ -4,7 +4,7 @@
 
 void pdict__batch_init(struct batch *batch, struct store *store, uint32_t map, int64_t timeout_ms)
 {
-    size_t most = pdict__stack_base(&store->stack)->batch_rows;
+    const pdict_backend *base = pdict__stack_base(&store->stack);
 
     *batch = (struct batch){
         .store = store,
@@ -12,7 +12,7 @@ void pdict__batch_init(struct batch *batch, struct store *store, uint32_t map, i
         .timeout_ms = timeout_ms,
         .bytes.allocator = &store->allocator,
         .changes.allocator = &store->allocator,
-        .most = most > 0 ? most : SIZE_MAX,
+        .most = base->batch_rows > 0 && !base->reserve ? base->batch_rows : SIZE_MAX,
     };
 }
 
@@ -69,24 +69,47 @@ void pdict__batch_settle(struct batch *batch)
     }
 }
 
+struct part {
+    uint32_t map;
+    pdict_change *changes;
+    size_t count;
+};
+
 /* At the beginning of time nothing has expired: rows are there or not. */
 static int apply(void *ctx, struct store *store, void *txn)
 {
-    struct batch *batch = ctx;
+    struct part *part = ctx;
 
-    return store->backend->apply(store->engine, txn, batch->map, pdict__batch_changes(batch),
-                                 batch->count, INT64_MIN);
+    return store->backend->apply(store->engine, txn, part->map, part->changes, part->count,
+                                 INT64_MIN);
 }
 
-int pdict__batch_commit(struct batch *batch)
+static int commit_part(void *ctx, pdict_change *changes, size_t count)
 {
+    const struct batch *batch = ctx;
+    struct part part = { .map = batch->map, .changes = changes, .count = count };
     struct commit commit = {
         .durability = PDICT_ORDERED,
         .timeout_ms = batch->timeout_ms,
         .work = apply,
+        .ctx = &part,
+    };
+
+    return pdict__commit(batch->store, &commit);
+}
+
+int pdict__batch_commit(struct batch *batch)
+{
+    struct slices slices = {
+        .map = batch->map,
+        .durability = PDICT_ORDERED,
+        .timeout_ms = batch->timeout_ms,
+        .changes = pdict__batch_changes(batch),
+        .count = batch->count,
+        .commit = commit_part,
         .ctx = batch,
     };
-    int status = batch->count > 0 ? pdict__commit(batch->store, &commit) : PDICT_OK;
+    int status = batch->count > 0 ? pdict__commit_slices(batch->store, &slices) : PDICT_OK;
 
     batch->bytes.size = batch->changes.size = 0;
     batch->count = 0;

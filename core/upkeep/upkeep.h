@@ -146,7 +146,7 @@ struct batch {
     struct buf bytes;   /* key and value of each change, one behind the other */
     struct buf changes; /* of pdict_change */
     size_t count;
-    size_t most; /* changes that the engine can take at once */
+    size_t most; /* changes that can be made at once */
 };
 
 void pdict__batch_init(struct batch *batch, struct store *store, uint32_t map, int64_t timeout_ms);
@@ -163,7 +163,7 @@ static inline pdict_change *pdict__batch_changes(const struct batch *batch)
 }
 /* Point the changes at their bytes; nothing may be added any more. */
 void pdict__batch_settle(struct batch *batch);
-/* Make the settled changes in one commit, expiry aside, and begin anew. */
+/* Make the settled changes, expiry aside, and begin anew. */
 int pdict__batch_commit(struct batch *batch);
 
 /* ---- recode.c: records through another pipeline, on several threads ---- */

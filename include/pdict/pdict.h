@@ -184,13 +184,14 @@ PDICT_API int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader, 
 enum pdict_put_flags {
     PDICT_PUT_IF_ABSENT = 1 << 0,  /**< else PDICT_EXISTS */
     PDICT_PUT_IF_PRESENT = 1 << 1, /**< else PDICT_NOTFOUND */
-    PDICT_PUT_IF_VERSION = 1 << 2  /**< else PDICT_CONFLICT, or PDICT_NOTFOUND when absent */
+    PDICT_PUT_IF_VERSION = 1 << 2, /**< else PDICT_CONFLICT, or PDICT_NOTFOUND when absent */
+    PDICT_PUT_IN_SLICES = 1 << 3   /**< pdict_put_many only: may be committed in several parts */
 };
 
 /** How to put; zero means: no expiry, no condition, the handle's durability. */
 typedef struct pdict_put_options {
     size_t struct_size;
-    unsigned flags;        /**< enum pdict_put_flags, at most one */
+    unsigned flags;        /**< enum pdict_put_flags, at most one PDICT_PUT_IF_ */
     unsigned durability;   /**< enum pdict_commit_durability */
     uint64_t if_version;   /**< with PDICT_PUT_IF_VERSION */
     int64_t ttl_ms;        /**< > 0: expires so long from now; at most one of ttl_ms, expires_ms */
@@ -406,6 +407,13 @@ PDICT_API int pdict_get_many(pdict *d, const pdict_slice *keys, size_t count, pd
  * @param[out] statuses NULL, or `count` of them: PDICT_OK, or why the condition did not hold for
  *                      that entry, which does not stop the others.
  * @return PDICT_OK: committed; else as pdict_put(), nothing done unless PDICT_UNKNOWN_OUTCOME.
+ *
+ * With PDICT_PUT_IN_SLICES a large array may be committed in several parts, its keys in any order,
+ * which bounds the memory that the engine takes and is the fast way to load. After a failure, and
+ * after a crash, any part of the array may be there; others may see parts of it, and write between
+ * them. Each entry is whole, and takes its place in the insertion order among the others of the
+ * array; the place of the array as a whole is taken when the call begins. In a transaction the flag
+ * changes nothing.
  *
  * Cost: one commit. Large arrays are much faster than single puts: keys are inserted in order.
  * Since 0.1.

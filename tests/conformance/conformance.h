@@ -26,8 +26,9 @@ enum need {
     NEED_COMPACT = 1 << 9,
     NEED_TRIM = 1 << 10,
     NEED_BATCH = 1 << 11,
-    NEED_NEXT = 1 << 12,  /* watch and is_next */
-    NEED_CLOSED = 1 << 13 /* of the suite: the case opens the store itself */
+    NEED_NEXT = 1 << 12, /* watch and is_next */
+    NEED_RESERVE = 1 << 13,
+    NEED_CLOSED = 1 << 14 /* of the suite: the case opens the store itself */
 };
 
 /* The backend under test and the store of one case, in an empty directory of its own. */
@@ -60,6 +61,7 @@ extern const struct test_case backend_memory_cases[];
 extern const struct test_case backend_process_cases[];
 extern const struct test_case backend_rows_cases[];
 extern const struct test_case backend_apply_cases[];
+extern const struct test_case backend_reserve_cases[];
 extern const struct test_case backend_expiry_cases[];
 extern const struct test_case backend_scan_cases[];
 extern const struct test_case backend_order_cases[];

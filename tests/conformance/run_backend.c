@@ -23,12 +23,12 @@ static const struct {
     { "table", backend_table_cases },     { "open", backend_open_cases },
     { "memory", backend_memory_cases },   { "process", backend_process_cases },
     { "rows", backend_rows_cases },       { "apply", backend_apply_cases },
-    { "expiry", backend_expiry_cases },   { "scan", backend_scan_cases },
-    { "order", backend_order_cases },     { "maps", backend_maps_cases },
-    { "system", backend_system_cases },   { "txn", backend_txn_cases },
-    { "threads", backend_threads_cases }, { "log", backend_log_cases },
-    { "backup", backend_backup_cases },   { "upkeep", backend_upkeep_cases },
-    { "model", backend_model_cases },
+    { "reserve", backend_reserve_cases }, { "expiry", backend_expiry_cases },
+    { "scan", backend_scan_cases },       { "order", backend_order_cases },
+    { "maps", backend_maps_cases },       { "system", backend_system_cases },
+    { "txn", backend_txn_cases },         { "threads", backend_threads_cases },
+    { "log", backend_log_cases },         { "backup", backend_backup_cases },
+    { "upkeep", backend_upkeep_cases },   { "model", backend_model_cases },
 };
 enum {
     SUITES = sizeof(suites) / sizeof(suites[0])
@@ -176,6 +176,8 @@ static const char *missing(const pdict_backend *backend, unsigned needs)
         return "no probe: never chosen by content";
     if (needs & NEED_LIBRARY && backend->library == NULL)
         return "no library: the engine has no name of its own";
+    if (needs & NEED_RESERVE && backend->reserve == NULL)
+        return "no reserve: core makes all changes of an array in one transaction";
     return NULL;
 }
 

@@ -7,10 +7,10 @@
 
 #include <stdio.h>
 
-#define N_KEYS    600 /* the keys of all streams, see bytes.c */
-#define N_MAPS    2   /* of one store, to see that they keep apart */
-#define N_HELD    4   /* views held for a while */
-#define BATCH_MAX 400
+#define N_KEYS    600                 /* the keys of all streams, see bytes.c */
+#define N_MAPS    2                   /* of one store, to see that they keep apart */
+#define N_HELD    4                   /* views held for a while */
+#define BATCH_MAX 11000               /* more than lmdb takes in one commit of a load in slices */
 #define VALUE_MAX ((size_t)128 << 10) /* max_value of the maps */
 
 /* ---- the bytes of keys and values ---- */
@@ -113,7 +113,8 @@ struct op {
     uint8_t edit;
     uint16_t key;
     uint16_t count;
-    uint16_t flags; /* enum pdict_range_flags; of OP_PUT: bit 0 asks for version_out */
+    uint16_t flags; /* enum pdict_range_flags; bit 0 of OP_PUT asks for
+                         version_out, of OP_PUT_MANY for slices */
     uint32_t seed;  /* the keys and values of a batch follow from it */
     int64_t time_ms;
     struct value value;

@@ -79,11 +79,14 @@ static void print_get_many(struct printer *p, const struct op *op)
 
 static void print_how(struct printer *p, const struct op *op)
 {
+    unsigned flags = op->condition;
     int64_t expires_ms;
 
     fputs("        pdict_put_options how = PDICT_PUT_OPTIONS_INIT;\n\n", p->out);
-    if (op->condition)
-        fprintf(p->out, "        how.flags = %u;\n", op->condition);
+    if (op->kind == OP_PUT_MANY && op->flags)
+        flags |= PDICT_PUT_IN_SLICES;
+    if (flags)
+        fprintf(p->out, "        how.flags = %u;\n", flags);
     if (op->condition == PDICT_PUT_IF_VERSION) {
         fprintf(p->out, "        how.if_version = version_of(%u, ", op->map);
         print_key(p->out, op->key);

@@ -111,13 +111,15 @@ static void draw_condition(struct stream *s, struct op *op)
 
 static void draw_batch(struct stream *s, struct op *op)
 {
-    static const uint16_t counts[] = { 4, 20, 70, 300, BATCH_MAX };
+    static const uint16_t counts[] = { 4, 20, 70, 300, 400 };
 
     op->count = (uint16_t)draw(s, counts[one_in(s, 5) ? draw(s, 5) : draw(s, 2)]);
     op->seed = (uint32_t)draw(s, UINT32_MAX);
     op->value.size = one_in(s, 40) ? 3000 : 1 + (uint32_t)draw(s, 80);
     if (op->kind == OP_PUT_MANY && op->condition == PDICT_PUT_IF_VERSION)
         op->condition = 0;
+    if (op->kind == OP_PUT_MANY && op->flags && op->seed % 64 == 0)
+        op->count = BATCH_MAX;
 }
 
 static struct bound draw_bound(struct stream *s, unsigned chance)

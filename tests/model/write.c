@@ -83,6 +83,8 @@ bool run_put_many(struct run *run, const struct op *op)
 
     if (!fill_how(run, op, &how))
         return false;
+    if (op->flags)
+        how.flags |= PDICT_PUT_IN_SLICES;
     for (unsigned i = 0; i < op->count; i++)
         pairs[i] = (pdict_pair){ key_bytes(batch_key(op, i)), value_bytes(batch_value(op, i)) };
     status = pdict_put_many(run->maps[op->map], pairs, op->count, &how, statuses);

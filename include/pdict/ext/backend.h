@@ -60,14 +60,15 @@ enum pdict_condition {
  * One change of the DATA space. A row whose expires_ms is not 0 and <= the `now_ms` of the call is
  * absent for everything said here.
  *
- * PUT of an absent key inserts: a new id above every id ever given in this map, created_ms as
- * given. PUT of a present key replaces value, version and expires_ms and keeps id and created_ms.
+ * PUT of an absent key inserts: a new id above every id ever given in this map, or the one that
+ * `reserve` gave to this change, and created_ms as given. PUT of a present key replaces value, version and expires_ms and keeps id and created_ms.
  * DEL of an absent key has status PDICT_NOTFOUND, whatever its condition, and changes nothing; so a
  * dead row goes only with a `now_ms` at which it was alive, or when its key is put again.
  */
 typedef struct pdict_change {
     uint8_t kind;        /**< enum pdict_change_kind */
     uint8_t condition;   /**< enum pdict_condition */
+    bool is_reserved;    /**< row.id is from `reserve`; out: false when it was not needed */
     int status;          /**< out: PDICT_OK, or why this change was not made (expected outcomes) */
     uint64_t if_version; /**< for PDICT_IF_VERSION */
     pdict_row row;       /**< in: DEL needs key only; out of a PUT: id and created_ms as stored */
@@ -144,7 +145,7 @@ typedef struct pdict_backend_args {
      * For a layer, else NULL: the backend below it in `layer+backend:path`, which may be a layer
      * too, and the arguments to open it with. A layer opens, closes and calls it, and changes what
      * it is there to change. Its own optional members are all there, and where the one below has
-     * none they do what its absence means; watch and backup are PDICT_UNSUPPORTED then.
+     * none they do what its absence means; watch, backup and reserve are PDICT_UNSUPPORTED then.
      */
     const struct pdict_backend *next;
     const struct pdict_backend_args *next_args;
@@ -405,6 +406,21 @@ typedef struct pdict_backend {
      * Optional: NULL, that cannot be told.
      */
     bool (*is_next)(void *self, const uint64_t before[2], const uint64_t after[2]);
+
+    /**
+     * For bulk loads in several transactions: give each PUT of the array the id with which apply is
+     * to insert it, in `row.id`, and set `is_reserved`. The ids are new ones, above every id ever
+     * given, and grow in the order of the array. Core commits this, and then passes the changes to
+     * apply in the order of their keys, at most `batch_rows` in a transaction. In between others may
+     * write, and what is left may never come.
+     *
+     * A reserved id is given to nobody else, and seen by nobody before a row is inserted under it;
+     * where none is (the key was there, the change was not made, the process died), never.
+     * Optional: NULL, core makes all changes of an array in one transaction.
+     *
+     * @return PDICT_OK; PDICT_FULL, PDICT_NO_MAP and the like: the caller aborts the transaction.
+     */
+    int (*reserve)(void *self, void *txn, uint32_t map, pdict_change *changes, size_t count);
 } pdict_backend;
 
 #ifdef __cplusplus
