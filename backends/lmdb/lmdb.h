@@ -107,7 +107,8 @@ struct store {
     struct room room;
     struct view writer;
     unsigned sync_flags;    /* of the environment, as last set */
-    uint64_t check_at;      /* when this page is in use, look for dead readers again */
+    uint64_t check_at;      /* when this page is in use, look for dead readers again, */
+    int64_t check_at_ms;    /* or at this time of the steady clock */
     bool has_failed_midway; /* a commit did; LMDB refuses everything from then on */
 };
 

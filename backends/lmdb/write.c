@@ -63,16 +63,21 @@ static int set_durability(struct store *store, int durability)
     return rc;
 }
 
-/* A reader that died keeps pages from being used again, so look for one as the file grows. */
+#define CHECK_EVERY_MS 30000
+
+/* A reader that died keeps pages from being used again, so look for one as the file grows, and now
+ * and then. Only writers need pages, so a timer beside them would find nothing that matters. */
 static void check_readers(struct store *store)
 {
     uint64_t last = pdict__lmdb_last_page(store);
+    int64_t now_ms = pdict__lmdb_steady_ms();
     int dead;
 
-    if (last < store->check_at)
+    if (last < store->check_at && now_ms < store->check_at_ms)
         return;
     mdb_reader_check(store->env, &dead);
     store->check_at = last + last / 8 + 4096;
+    store->check_at_ms = now_ms + CHECK_EVERY_MS;
 }
 
 static int begin(struct store *store, int durability)

@@ -12,7 +12,8 @@ extern "C" {
 /*
  * A store holds maps; a map holds rows (the DATA space) and small named values (the SYSTEM space:
  * descriptor, keyring, dictionaries). A backend keeps both and gives them back unchanged. It never
- * looks into `value`, never reads a clock and never drops a row that it was not told to drop.
+ * looks into `value`, never reads the time of day and never drops a row that it was not told to
+ * drop; the steady clock serves for waiting and for its own upkeep.
  *
  * Threads. `open` and `close` are called once each. Between them core calls with any number of
  * threads, but: at most one thread uses one reader (and its cursors) at a time; at most one write
