@@ -72,9 +72,33 @@ static int str_check(pdict_slice bytes)
     return PDICT_OK;
 }
 
+static int str_encode(const pdict_value *value, void *out, size_t capacity, size_t *out_size)
+{
+    pdict_slice text = pdict_value_bytes(value);
+
+    if (pdict_value_type(value) != PDICT_VALUE_TEXT)
+        return pdict_fail(PDICT_INVAL, "str: only text can be written; use cbor or json");
+    if (text.size > 0 && text.size <= capacity)
+        memcpy(out, text.data, text.size);
+    *out_size = text.size;
+    return PDICT_OK;
+}
+
+static int str_decode(pdict_slice bytes, pdict_tree *tree, pdict_value **out)
+{
+    if (str_check(bytes) != PDICT_OK)
+        return pdict_fail(PDICT_FORMAT,
+                          "str: the value is not UTF-8; restore the entry from a backup or read "
+                          "its bytes");
+    *out = pdict_tree_text_n(tree, bytes.data, bytes.size);
+    return *out != NULL ? PDICT_OK : pdict_tree_status(tree);
+}
+
 static const pdict_serializer str_serializer = {
     .struct_size = sizeof(pdict_serializer),
     .check = str_check,
+    .encode = str_encode,
+    .decode = str_decode,
 };
 
 const pdict_codec pdict__codec_str = {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers, sizes, durations and names as people write them; hex and UTF-8. */
+#include <pdict/value.h>
+
 #include "base/base.h"
 
 struct suffix {
@@ -203,4 +205,11 @@ bool pdict__is_utf8(pdict_slice bytes, size_t *bad_offset)
         at += length;
     }
     return true;
+}
+
+bool pdict_is_utf8(pdict_slice bytes, size_t *bad_offset)
+{
+    size_t ignored;
+
+    return pdict__is_utf8(bytes, bad_offset ? bad_offset : &ignored);
 }

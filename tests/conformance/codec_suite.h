@@ -18,6 +18,7 @@ typedef struct codec_test {
 
 extern const codec_test codec_table_tests[];
 extern const codec_test codec_serializer_tests[];
+extern const codec_test codec_value_tests[];
 extern const codec_test codec_compressor_tests[];
 extern const codec_test codec_hostile_tests[];
 extern const codec_test codec_memory_tests[];

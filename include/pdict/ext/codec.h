@@ -4,6 +4,7 @@
 #define PDICT_EXT_CODEC_H
 
 #include <pdict/ext/ext.h>
+#include <pdict/value.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,16 +34,38 @@ typedef struct pdict_codec_args {
     pdict_allocator allocator;
 } pdict_codec_args;
 
-/** What a value means. Bytes are stored as they are given; a serializer says which are legal. */
+/**
+ * What a value means. Bytes are stored as they are given; a serializer says which are legal, and
+ * which tree of typed values they stand for. No text of it may hold a part of the value.
+ */
 typedef struct pdict_serializer {
     size_t struct_size;
 
     /**
      * Are these bytes a legal value of this serializer? Optional: NULL, all bytes are.
      *
-     * @return PDICT_OK; PDICT_INVAL with a text that says where the first illegal byte is.
+     * @return PDICT_OK; PDICT_INVAL with a text that says where the first illegal byte is;
+     *         PDICT_TOO_BIG: deeper, or more values, than a tree may have.
      */
     int (*check)(pdict_slice bytes);
+
+    /**
+     * Write a value as bytes that `check` takes. The same value gives the same bytes, and nothing
+     * is allocated that outlasts the call. Optional, with decode: NULL, it has no typed values.
+     *
+     * @param out       Room for `capacity` bytes. What lies in it is not whole unless all fits.
+     * @param out_size  Set on success: how many bytes it takes, which may be more than `capacity`.
+     * @return PDICT_OK; PDICT_INVAL: this serializer has nothing to write the value as.
+     */
+    int (*encode)(const pdict_value *value, void *out, size_t capacity, size_t *out_size);
+
+    /**
+     * Read bytes, in their entirety, as a value made in `tree`.
+     *
+     * @param out  Set on success; of the tree, placed nowhere.
+     * @return PDICT_OK; PDICT_FORMAT: not what `check` takes; else as pdict_tree_status().
+     */
+    int (*decode)(pdict_slice bytes, pdict_tree *tree, pdict_value **out);
 } pdict_serializer;
 
 /** Makes bytes fewer. */
