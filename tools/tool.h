@@ -111,6 +111,15 @@ char *tool_json_line(json_t *object, size_t *out_size);
 void tool_json_print(json_t *object);
 json_t *tool_json_entry(pdict_slice key, int64_t created_ms, int64_t expires_ms);
 
+/* value.c */
+
+/** The map itself when its values are binary and typed; NULL: people read them as they are. */
+pdict *tool_typed(pdict *d);
+/** What the bytes of a value stand for, owned; NULL when `typed` is NULL. */
+json_t *tool_value_json(pdict *typed, pdict_slice bytes);
+/** The same as the member "json" of an object. */
+void tool_json_value(json_t *object, pdict *typed, pdict_slice bytes);
+
 /* ---- Bytes and text -------------------------------------------------------------------------- */
 
 /** Bytes that grow; free(data) ends it. Running out of memory ends the program with code 15. */

@@ -19,6 +19,7 @@ struct dump_format {
 
 struct dump {
     const struct invocation *in;
+    pdict *typed;
     const struct dump_format *format;
     pdict_stats stats;
     bool is_by_key;
@@ -45,6 +46,7 @@ static void jsonl_record(struct dump *dump, const pdict_entry *entry)
     char *line;
 
     tool_json_slice(object, "v", entry->value);
+    tool_json_value(object, dump->typed, entry->value);
     line = tool_json_line(object, &size);
     tool_checksum_add(dump->checksum, pdict_bytes(line, size));
     fwrite(line, 1, size, stdout);
@@ -139,6 +141,7 @@ static int run(struct dump *dump, pdict *d, struct selection *selection)
                       selection->range.from.data || selection->range.to.data;
     if ((status = pdict_iter_open(d, &selection->range, &iter)) != PDICT_OK)
         return status;
+    dump->typed = tool_typed(d);
     if (dump->format->begin)
         dump->format->begin(dump);
     if (!isatty(STDOUT_FILENO))

@@ -15,18 +15,27 @@ static int fail_record(const struct invocation *in, int status)
     return status == PDICT_TOO_BIG ? TOOL_DAMAGED : code;
 }
 
-static void print_json(pdict_slice key, const pdict_view *view)
+static void print_json(pdict *typed, pdict_slice key, const pdict_view *view)
 {
+    pdict_slice bytes = pdict_bytes(view->data, view->size);
     json_t *object = tool_json_entry(key, view->created_ms, view->expires_ms);
 
-    tool_json_slice(object, "v", pdict_bytes(view->data, view->size));
+    tool_json_slice(object, "v", bytes);
+    tool_json_value(object, typed, bytes);
     tool_json_print(object);
 }
 
-static void print_value(const struct invocation *in, const pdict_view *view)
+static void print_value(const struct invocation *in, pdict *typed, const pdict_view *view)
 {
     const unsigned char *bytes = view->data;
+    json_t *shown = NULL;
 
+    if (!tool_has(in, OPT_RAW))
+        shown = tool_value_json(typed, pdict_bytes(view->data, view->size));
+    if (shown) {
+        tool_json_print(shown);
+        return;
+    }
     if (tool_has(in, OPT_RAW) || !isatty(STDOUT_FILENO)) {
         fwrite(view->data, 1, view->size, stdout);
         return;
@@ -62,11 +71,11 @@ static int get_one(struct invocation *in, pdict *d)
     if ((status = pdict_get(d, tool_buf_slice(&key), &view)) != PDICT_OK)
         goto done;
     if (tool_has(in, OPT_JSON))
-        print_json(tool_buf_slice(&key), &view);
+        print_json(tool_typed(d), tool_buf_slice(&key), &view);
     else if (path && strcmp(path, "-") != 0)
         status = write_file(path, &view);
     else
-        print_value(in, &view);
+        print_value(in, tool_typed(d), &view);
 done:
     pdict_view_release(&view);
     free(key.data);
@@ -126,6 +135,7 @@ static int read_keys(const struct invocation *in, struct key_list *out)
 
 static int print_all(const struct invocation *in, pdict *d, const struct key_list *list)
 {
+    pdict *typed = tool_typed(d);
     int code = TOOL_OK;
     pdict_view view;
     int status;
@@ -133,7 +143,7 @@ static int print_all(const struct invocation *in, pdict *d, const struct key_lis
     for (size_t i = 0; i < list->count; i++) {
         status = pdict_get(d, list->keys[i], &view);
         if (status == PDICT_OK && tool_has(in, OPT_JSON)) {
-            print_json(list->keys[i], &view);
+            print_json(typed, list->keys[i], &view);
         } else if (status == PDICT_OK) {
             fwrite(view.data, 1, view.size, stdout);
             putchar(tool_has(in, OPT_NULL) ? '\0' : '\n');
@@ -236,9 +246,9 @@ int tool_pop(struct invocation *in)
     if ((status = pdict_pop(d, tool_buf_slice(&key), &view)) != PDICT_OK)
         goto done;
     if (tool_has(in, OPT_JSON))
-        print_json(tool_buf_slice(&key), &view);
+        print_json(tool_typed(d), tool_buf_slice(&key), &view);
     else
-        print_value(in, &view);
+        print_value(in, tool_typed(d), &view);
 done:
     pdict_view_release(&view);
     pdict_close(d);

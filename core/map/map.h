@@ -147,6 +147,11 @@ int pdict__commit_slices(struct store *store, const struct slices *slices);
 
 /* ---- view.c ---- */
 
+/* What a view holds on to begins with this. */
+struct pin {
+    void (*release)(struct pin *pin);
+};
+
 /* Decode a row into a block of the view's own. */
 int pdict__view_fill(const pdict *d, struct workbench *bench, const pdict_row *row,
                      pdict_view *out);

@@ -3,35 +3,45 @@
 #include "map/map.h"
 
 /* Lies before the bytes of a view. It carries the allocator since a view may outlive its map. */
-struct pin {
+struct block {
+    struct pin pin;
     pdict_allocator allocator;
     max_align_t bytes[];
 };
 
-struct pin_sink {
+struct block_sink {
     const pdict_allocator *allocator;
-    struct pin *pin;
+    struct block *block;
 };
+
+static void release_block(struct pin *pin)
+{
+    struct block *block = (struct block *)pin;
+    pdict_allocator allocator = block->allocator;
+
+    pdict__free(&allocator, block);
+}
 
 static void *reserve(void *ctx, size_t size)
 {
-    struct pin_sink *sink = ctx;
+    struct block_sink *sink = ctx;
 
-    if (size > SIZE_MAX - sizeof(struct pin)) {
+    if (size > SIZE_MAX - sizeof(struct block)) {
         pdict__nomem(size);
         return NULL;
     }
-    sink->pin = pdict__alloc(sink->allocator, sizeof(struct pin) + size);
-    if (!sink->pin)
+    sink->block = pdict__alloc(sink->allocator, sizeof(struct block) + size);
+    if (!sink->block)
         return NULL;
-    sink->pin->allocator = *sink->allocator;
-    return sink->pin->bytes;
+    sink->block->pin.release = release_block;
+    sink->block->allocator = *sink->allocator;
+    return sink->block->bytes;
 }
 
 int pdict__view_fill(const pdict *d, struct workbench *bench, const pdict_row *row, pdict_view *out)
 {
     struct map *map = d->map;
-    struct pin_sink target = { .allocator = &map->store->allocator };
+    struct block_sink target = { .allocator = &map->store->allocator };
     struct sink sink = { reserve, &target };
     struct binding binding = { row->key, row->version, row->expires_ms };
     pdict_slice value;
@@ -39,8 +49,8 @@ int pdict__view_fill(const pdict *d, struct workbench *bench, const pdict_row *r
 
     status = pdict__decode(map->pipeline, bench, &binding, row->value, &sink, &value);
     if (status != PDICT_OK) {
-        if (target.pin)
-            pdict__free(target.allocator, target.pin);
+        if (target.block)
+            pdict__free(target.allocator, target.block);
         return status;
     }
     *out = (pdict_view){
@@ -49,7 +59,7 @@ int pdict__view_fill(const pdict *d, struct workbench *bench, const pdict_row *r
         .version = row->version,
         .created_ms = row->created_ms,
         .expires_ms = row->expires_ms,
-        .pin = target.pin,
+        .pin = target.block,
     };
     return PDICT_OK;
 }
@@ -61,10 +71,7 @@ void pdict_view_release(pdict_view *view)
     if (!view)
         return;
     pin = view->pin;
-    if (pin) {
-        pdict_allocator allocator = pin->allocator;
-
-        pdict__free(&allocator, pin);
-    }
+    if (pin)
+        pin->release(pin);
     *view = (pdict_view){ 0 };
 }

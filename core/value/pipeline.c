@@ -95,13 +95,18 @@ static int bound_bytes(const struct pipeline *pipeline, struct workbench *bench,
 
 /* ---- encoding ---- */
 
+int pdict__value_too_big(const struct pipeline *pipeline, size_t size)
+{
+    return pdict_fail(PDICT_TOO_BIG,
+                      "the value has %zu bytes, the map takes at most %llu (max_value); store "
+                      "it in parts or in a map with a larger max_value",
+                      size, (unsigned long long)pipeline->max_value);
+}
+
 static int check_value(const struct pipeline *pipeline, pdict_slice value)
 {
     if (value.size > pipeline->max_value)
-        return pdict_fail(PDICT_TOO_BIG,
-                          "the value has %zu bytes, the map takes at most %llu (max_value); store "
-                          "it in parts or in a map with a larger max_value",
-                          value.size, (unsigned long long)pipeline->max_value);
+        return pdict__value_too_big(pipeline, value.size);
     return pipeline->serializer->check ? pipeline->serializer->check(value) : PDICT_OK;
 }
 

@@ -63,6 +63,9 @@ int pdict__compressor_open(struct pipeline *pipeline, const pdict_codec *codec,
 /* The opened compressor with this id, opened now if it is the first record of its kind. */
 int pdict__compressor_for_reading(struct pipeline *pipeline, uint8_t id, struct compressor **out);
 
+/* Says that a value of this size is over the map's limit. */
+int pdict__value_too_big(const struct pipeline *pipeline, size_t size);
+
 /* Overwrite what may be plaintext: for good in an encrypted map. */
 void pdict__pipeline_erase(const struct pipeline *pipeline, void *memory, size_t size);
 

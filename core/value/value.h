@@ -3,6 +3,8 @@
 #ifndef PDICT_VALUE_VALUE_H
 #define PDICT_VALUE_VALUE_H
 
+#include <pdict/value.h>
+
 #include "base/base.h"
 
 #define MAP_ID_SIZE 16
@@ -184,6 +186,18 @@ void pdict__bench_give(struct pipeline *pipeline, struct workbench *bench);
  * PDICT_TOO_BIG: over max_value; PDICT_INVAL: the serializer refuses it. */
 int pdict__encode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
                   pdict_slice value, pdict_slice *record);
+
+/* ---- serialize.c: typed values to the bytes of a value, and back ---- */
+
+/* `bytes` are borrowed from the bench until its next use. PDICT_TOO_BIG: over max_value;
+ * PDICT_UNSUPPORTED: the serializer has no typed values; PDICT_INVAL: nor any for this one. */
+int pdict__serialize(struct pipeline *pipeline, struct workbench *bench, const pdict_value *value,
+                     pdict_slice *bytes);
+/* What the bytes stand for, made in `tree`. */
+int pdict__deserialize(const struct pipeline *pipeline, pdict_slice bytes, pdict_tree *tree,
+                       pdict_value **value);
+/* An empty tree for values of this map: of its allocator, and wiped if the map is encrypted. */
+int pdict__tree_for(struct pipeline *pipeline, pdict_tree **out);
 
 /* Where a decoded value goes: `reserve` is called once, with a size that was checked against
  * max_value, and for compressed values only after tag or checksum were found right. */
