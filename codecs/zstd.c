@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The zstd compressor: one Zstandard frame (RFC 8878) per value, contexts reused. */
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <zdict.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -33,7 +35,14 @@ typedef struct zstd_shared {
 typedef struct zstd_context {
     ZSTD_CCtx *encoder;
     ZSTD_DCtx *decoder;
+    const ZSTD_CDict *referred; /* what the encoder refers to now */
 } zstd_context;
+
+/* One dictionary, digested for each direction. */
+typedef struct zstd_dictionary {
+    ZSTD_CDict *encoding;
+    ZSTD_DDict *decoding;
+} zstd_dictionary;
 
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 static char library_text[32];
@@ -134,6 +143,7 @@ static int zstd_context_new(void *self, void **context)
         return no_memory("a context");
     made->encoder = NULL;
     made->decoder = NULL;
+    made->referred = NULL;
     *context = made;
     return PDICT_OK;
 }
@@ -158,8 +168,22 @@ static size_t zstd_bound(void *self, size_t size)
     return ZSTD_isError(bound) ? 0 : bound;
 }
 
-static int zstd_encode(void *self, void *context, pdict_slice in, void *out, size_t capacity,
-                       size_t *out_size)
+/** The reference lasts from call to call, so values of one map set it once. */
+static int refer(zstd_context *context, const ZSTD_CDict *dictionary)
+{
+    size_t result;
+
+    if (context->referred == dictionary)
+        return PDICT_OK;
+    result = ZSTD_CCtx_refCDict(context->encoder, dictionary);
+    if (ZSTD_isError(result))
+        return no_memory("a dictionary");
+    context->referred = dictionary;
+    return PDICT_OK;
+}
+
+static int encode_by(void *self, void *context, const ZSTD_CDict *dictionary, pdict_slice in,
+                     void *out, size_t capacity, size_t *out_size)
 {
     zstd_context *mine = context;
     size_t result;
@@ -169,6 +193,8 @@ static int zstd_encode(void *self, void *context, pdict_slice in, void *out, siz
         return PDICT_SKIP;
     if ((status = encoder_need(self, mine)) != PDICT_OK)
         return status;
+    if ((status = refer(mine, dictionary)) != PDICT_OK)
+        return status;
     result = ZSTD_compress2(mine->encoder, out, capacity, in.data, in.size);
     if (is_out_of_memory(result))
         return no_memory("compression");
@@ -176,6 +202,20 @@ static int zstd_encode(void *self, void *context, pdict_slice in, void *out, siz
         return PDICT_SKIP;
     *out_size = result;
     return PDICT_OK;
+}
+
+static int zstd_encode(void *self, void *context, pdict_slice in, void *out, size_t capacity,
+                       size_t *out_size)
+{
+    return encode_by(self, context, NULL, in, out, capacity, out_size);
+}
+
+static int zstd_encode_with(void *self, void *context, const void *dictionary, pdict_slice in,
+                            void *out, size_t capacity, size_t *out_size)
+{
+    const zstd_dictionary *mine = dictionary;
+
+    return encode_by(self, context, mine->encoding, in, out, capacity, out_size);
 }
 
 static int malformed(const char *reason)
@@ -213,23 +253,82 @@ static int frame_check(pdict_slice in, size_t out_size)
     return PDICT_OK;
 }
 
-static int zstd_decode(void *self, void *context, pdict_slice in, void *out, size_t out_size)
+static int decode_by(void *context, const ZSTD_DDict *dictionary, pdict_slice in, void *out,
+                     size_t out_size)
 {
     zstd_context *mine = context;
     size_t result;
     int status;
 
-    (void)self;
     if ((status = frame_check(in, out_size)) != PDICT_OK)
         return status;
     if ((status = decoder_need(mine)) != PDICT_OK)
         return status;
-    result = ZSTD_decompressDCtx(mine->decoder, out, out_size, in.data, in.size);
+    result = ZSTD_decompress_usingDDict(mine->decoder, out, out_size, in.data, in.size, dictionary);
     if (is_out_of_memory(result))
         return no_memory("decompression");
     if (ZSTD_isError(result))
         return malformed(ZSTD_getErrorName(result));
     return result == out_size ? PDICT_OK : malformed("it holds less than declared");
+}
+
+static int zstd_decode(void *self, void *context, pdict_slice in, void *out, size_t out_size)
+{
+    (void)self;
+    return decode_by(context, NULL, in, out, out_size);
+}
+
+static int zstd_decode_with(void *self, void *context, const void *dictionary, pdict_slice in,
+                            void *out, size_t out_size)
+{
+    const zstd_dictionary *mine = dictionary;
+
+    (void)self;
+    return decode_by(context, mine->decoding, in, out, out_size);
+}
+
+static int zstd_train(void *self, const void *samples, const size_t *sizes, size_t count, void *out,
+                      size_t capacity, size_t *out_size)
+{
+    size_t result;
+
+    (void)self;
+    if (count > UINT_MAX)
+        return PDICT_SKIP;
+    result = ZDICT_trainFromBuffer(out, capacity, samples, sizes, (unsigned)count);
+    if (ZDICT_isError(result))
+        return is_out_of_memory(result) ? no_memory("training") : PDICT_SKIP;
+    *out_size = result;
+    return PDICT_OK;
+}
+
+static void zstd_dictionary_close(void *self, void *dictionary)
+{
+    zstd_shared *shared = self;
+    zstd_dictionary *old = dictionary;
+
+    if (old == NULL)
+        return;
+    ZSTD_freeCDict(old->encoding);
+    ZSTD_freeDDict(old->decoding);
+    shared->allocator.release(shared->allocator.ctx, old);
+}
+
+static int zstd_dictionary_open(void *self, pdict_slice bytes, void **dictionary)
+{
+    zstd_shared *shared = self;
+    zstd_dictionary *made = shared->allocator.allocate(shared->allocator.ctx, sizeof(*made));
+
+    if (made == NULL)
+        return no_memory("a dictionary");
+    made->encoding = ZSTD_createCDict(bytes.data, bytes.size, shared->level);
+    made->decoding = ZSTD_createDDict(bytes.data, bytes.size);
+    if (made->encoding == NULL || made->decoding == NULL) {
+        zstd_dictionary_close(self, made);
+        return no_memory("a dictionary");
+    }
+    *dictionary = made;
+    return PDICT_OK;
 }
 
 static const pdict_option_spec zstd_options[] = {
@@ -251,6 +350,11 @@ static const pdict_compressor zstd_compressor = {
     .bound = zstd_bound,
     .encode = zstd_encode,
     .decode = zstd_decode,
+    .train = zstd_train,
+    .dictionary_open = zstd_dictionary_open,
+    .dictionary_close = zstd_dictionary_close,
+    .encode_with = zstd_encode_with,
+    .decode_with = zstd_decode_with,
 };
 
 const pdict_codec pdict__codec_zstd = {

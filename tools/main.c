@@ -101,6 +101,11 @@ const struct verb tool_verbs[] = {
     { "compact", "STORE", "give back the space that deleted entries have left", 1, 1,
       OPTIONS_STORE | OPT(QUIET), tool_compact,
       "With sqlite others go on reading and writing; lmdb has to be alone with the store.\n" },
+    { "train", "STORE", "train a dictionary for the compressor, from the values of a map", 1, 1,
+      OPTIONS_MAP | OPT(QUIET), tool_train,
+      "New records use it; those that are there stay as they are. A map whose codecs say\n"
+      "zstd:3+dict does this by itself. The dictionary holds parts of values: in an encrypted\n"
+      "map it is sealed.\n" },
     { "migrate", "STORE NEW", "copy maps into a new store, by another backend or other codecs", 2,
       2, OPTIONS_STORE | OPTIONS_SECRET | OPT(MAP) | OPT(CODECS) | OPT(VERIFY) | OPT(QUIET),
       tool_migrate,

@@ -173,6 +173,15 @@ static const struct member compressor_members[] = {
 
 int pdict__compressor_check(const char *who, const char *name, const pdict_compressor *compressor)
 {
+    int given = !!compressor->train + !!compressor->dictionary_open +
+                !!compressor->dictionary_close + !!compressor->encode_with +
+                !!compressor->decode_with;
+
+    if (given != 0 && given != 5)
+        return pdict_fail(PDICT_INVAL,
+                          "%s: compressor %s has some of the functions for dictionaries; give all "
+                          "five or none",
+                          who, name);
     return check_members(who, name, compressor, compressor_members);
 }
 

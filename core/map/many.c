@@ -160,6 +160,15 @@ static void batch_statuses(const struct batch *batch, int *statuses)
         statuses[i] = pdict__put_result(&batch->plan, batch->changes[i].status);
 }
 
+static size_t bytes_of(const pdict_pair *pairs, size_t count)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += pairs[i].value.size;
+    return bytes;
+}
+
 int pdict_put_many(pdict *d, const pdict_pair *pairs, size_t count, const pdict_put_options *how,
                    int *statuses)
 {
@@ -180,6 +189,8 @@ int pdict_put_many(pdict *d, const pdict_pair *pairs, size_t count, const pdict_
     if (status == PDICT_OK)
         batch_statuses(&batch, statuses);
     batch_free(&batch);
+    if (status == PDICT_OK)
+        pdict__train_if_due(d, bytes_of(pairs, count));
     return status;
 }
 

@@ -265,12 +265,28 @@ static void map_free(struct map *map)
     pdict__free(allocator, map);
 }
 
+/* From a snapshot of its own: what a record names was committed before the record. */
+static int read_dictionaries(void *ctx, struct buf *out)
+{
+    const struct map *map = ctx;
+    void *reader;
+    int status = pdict__read_begin(map->store, &reader);
+
+    if (status != PDICT_OK)
+        return status;
+    status = read_system(map->store, reader, map->number, SYSTEM_DICTIONARIES, out);
+    pdict__read_end(map->store, reader);
+    return status;
+}
+
 static int build_pipeline(struct map *map, const struct map_wish *wish,
                           const struct stored_map *stored)
 {
     struct pipeline_config config = { .descriptor = &map->descriptor,
                                       .codecs = &map->codecs,
-                                      .allocator = &map->store->allocator };
+                                      .allocator = &map->store->allocator,
+                                      .read_dictionaries = read_dictionaries,
+                                      .read_ctx = map };
     int status;
 
     status = open_keyring(map->store, wish, stored, &map->descriptor, &config.ring);

@@ -17,8 +17,10 @@ struct map {
     struct codecs codecs; /* of the map as a whole, with those for new writes */
     char *codecs_text;
     struct pipeline *pipeline;
-    unsigned references; /* under store->maps_lock */
-    struct map *next;    /* under store->maps_lock */
+    _Atomic(uint64_t) untrained_bytes; /* put since a dictionary was last tried, see train.c */
+    _Atomic(uint64_t) train_at;        /* bytes; 0: the first time */
+    unsigned references;               /* under store->maps_lock */
+    struct map *next;                  /* under store->maps_lock */
 };
 
 /* What the opener asked for; what was not asked for is taken from the map, or its default. */
@@ -56,6 +58,7 @@ int pdict__map_name_check(const char *name);
 #define SYSTEM_CODECS       "codecs"
 #define SYSTEM_KEYRING      "keyring"
 #define SYSTEM_KEYRING_COPY "keyring.copy"
+#define SYSTEM_DICTIONARIES "dictionaries"
 
 /* ---- handles (open/open.c makes and closes them) ---- */
 
@@ -144,6 +147,12 @@ struct slices {
 /* In one commit where the engine takes that many at once, or cannot give places in the insertion
  * order ahead; else in several, and after a failure any of the changes may have been made. */
 int pdict__commit_slices(struct store *store, const struct slices *slices);
+
+/* ---- train.c ---- */
+
+/* After `bytes` were put outside of any transaction: train if the map asks for it and it is time.
+ * What goes wrong is logged and tried again later. */
+void pdict__train_if_due(pdict *d, size_t bytes);
 
 /* ---- view.c ---- */
 

@@ -302,6 +302,8 @@ int pdict_put(pdict *d, pdict_slice key, pdict_slice value, const pdict_put_opti
     pdict__bench_give(d->map->pipeline, bench);
     if (status == PDICT_OK && how && how->struct_size >= sizeof(*how) && how->version_out)
         *how->version_out = plan.kind == PDICT_CHANGE_PUT ? change.row.version : 0;
+    if (status == PDICT_OK)
+        pdict__train_if_due(d, value.size);
     return status;
 }
 

@@ -74,6 +74,7 @@ enum map_text {
     TEXT_CODECS,
     TEXT_KEYRING,
     TEXT_KEYRING_COPY,
+    TEXT_DICTIONARIES,
     MAP_TEXTS
 };
 

@@ -4,6 +4,9 @@
 
 #define NO_CODECS "none"
 
+/* Behind a compressor: its dictionaries are trained by themselves. */
+#define DICTIONARY "+dict"
+
 /* The serializer of a pipeline that names none. */
 #define DEFAULT_SERIALIZER "raw"
 
@@ -97,10 +100,32 @@ static int choose(struct codec_choice *choice, const pdict_codec *codec,
     return status;
 }
 
-/* One stage, `NAME[:VALUE][:KEY=VALUE]...`; `*last_kind` is the kind of the stage before it. */
+/* Take "+dict" off the end of a stage, if it is there. */
+static bool cut_dictionary(char *text)
+{
+    size_t size = strlen(text), ending = strlen(DICTIONARY);
+
+    if (size < ending || strcmp(text + size - ending, DICTIONARY) != 0)
+        return false;
+    text[size - ending] = '\0';
+    return true;
+}
+
+static int check_dictionary(const struct codec_choice *choice)
+{
+    const pdict_codec *codec = choice->codec;
+
+    if (!choice->has_dictionary || (codec->compressor && codec->compressor->train))
+        return PDICT_OK;
+    return pdict_fail(PDICT_INVAL, "codecs: %s has no dictionaries; leave " DICTIONARY " out",
+                      codec->name);
+}
+
+/* One stage, `NAME[:VALUE][:KEY=VALUE]...[+dict]`; `*last_kind` is the kind of the stage before it. */
 static int parse_stage(struct codecs *out, char *text, const pdict_allocator *allocator,
                        int *last_kind)
 {
+    bool has_dictionary = cut_dictionary(text);
     char *option = cut(text, ':');
     const char *name = strcmp(text, NO_CODECS) == 0 ? DEFAULT_SERIALIZER : text;
     const pdict_codec *codec = pdict__codec_find(name);
@@ -119,6 +144,9 @@ static int parse_stage(struct codecs *out, char *text, const pdict_allocator *al
     *last_kind = codec->kind;
     choice = stage_of(out, codec->kind);
     if ((status = choose(choice, codec, allocator)) != PDICT_OK)
+        return status;
+    choice->has_dictionary = has_dictionary;
+    if ((status = check_dictionary(choice)) != PDICT_OK)
         return status;
     for (bool is_first = true; option && status == PDICT_OK; is_first = false) {
         char *next = cut(option, ':');
@@ -191,6 +219,8 @@ static int format_stage(const struct codec_choice *choice, const char *separator
         else
             status = pdict__buf_printf(out, ":%s=%s", set->specs[i].name, text);
     }
+    if (status == PDICT_OK && choice->has_dictionary)
+        status = pdict__buf_printf(out, DICTIONARY);
     return status;
 }
 
@@ -222,7 +252,7 @@ static bool is_same_value(const pdict_option_spec *spec, const pdict_option_valu
 
 static bool stages_agree(const struct codec_choice *wanted, const struct codec_choice *actual)
 {
-    if (wanted->codec != actual->codec)
+    if (wanted->codec != actual->codec || (wanted->has_dictionary && !actual->has_dictionary))
         return false;
     for (size_t i = 0; i < wanted->options.count; i++) {
         const pdict_option_value *value = &wanted->options.values[i];

@@ -7,6 +7,7 @@
 static const char label_wrapping[LABEL_SIZE] = "pdict/wrap/1";
 static const char label_sealing[LABEL_SIZE] = "pdict/ring/1";
 static const char label_describing[LABEL_SIZE] = "pdict/desc/1";
+static const char label_dictionaries[LABEL_SIZE] = "pdict/dict/1";
 
 /* ---- making and freeing ---- */
 
@@ -301,6 +302,11 @@ int pdict__keyring_mac(const struct keyring *ring, pdict_slice data, uint8_t *ou
 unsigned pdict__keyring_opened_slot(const struct keyring *ring)
 {
     return ring->opened_slot;
+}
+
+int pdict__keyring_dictionary_key(const struct keyring *ring, void *out)
+{
+    return derive_sub_key(ring, label_dictionaries, out, ring->cipher->key_size);
 }
 
 uint16_t pdict__keyring_active_epoch(const struct keyring *ring)

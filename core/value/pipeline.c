@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The way of a value: compressed and sealed on its way in, checked and unpacked on its way out. */
+#include "value/dictionary.h"
 #include "value/pipeline.h"
 
 /* Measured: a compressor's own frame takes more than it can save on a smaller value. */
@@ -49,6 +50,8 @@ int pdict__pipeline_open(const struct pipeline_config *config, struct pipeline *
                                         &pipeline->writer);
     if (status == PDICT_OK) {
         pipeline->ring = config->ring;
+        pipeline->read_dictionaries = config->read_dictionaries;
+        pipeline->read_ctx = config->read_ctx;
         *out = pipeline;
         pipeline = NULL;
     }
@@ -63,6 +66,8 @@ void pdict__pipeline_close(struct pipeline *pipeline)
     if (!pipeline)
         return;
     pdict__pipeline_trim(pipeline);
+    pdict__dictionaries_free(pipeline,
+                             atomic_load_explicit(&pipeline->dictionaries, memory_order_acquire));
     at = atomic_load_explicit(&pipeline->compressors, memory_order_acquire);
     while (at) {
         struct compressor *next = at->next;
@@ -111,22 +116,23 @@ static int check_value(const struct pipeline *pipeline, pdict_slice value)
 }
 
 /* Compress to `out`, which has room for the whole value; *packed_size 0: it did not shrink. */
-static int compress(struct pipeline *pipeline, struct workbench *bench, pdict_slice value,
-                    uint8_t *out, size_t *packed_size)
+static int compress_with(struct pipeline *pipeline, struct workbench *bench,
+                         const struct dictionary *dictionary, pdict_slice value, uint8_t *out,
+                         size_t *packed_size)
 {
     const struct compressor *writer = pipeline->writer;
-    size_t capacity, size = 0;
+    const pdict_compressor *vtable = writer->codec->compressor;
+    size_t capacity = value.size - 1, size = 0;
     void *context;
     int status;
 
-    *packed_size = 0;
-    if (!writer || value.size < SMALLEST_TO_COMPRESS ||
-        writer->codec->compressor->bound(writer->self, value.size) == 0)
-        return PDICT_OK;
     if ((status = pdict__bench_context(pipeline, bench, writer, &context)) != PDICT_OK)
         return status;
-    capacity = value.size - 1;
-    status = writer->codec->compressor->encode(writer->self, context, value, out, capacity, &size);
+    if (dictionary)
+        status = vtable->encode_with(writer->self, context, dictionary->opened, value, out,
+                                     capacity, &size);
+    else
+        status = vtable->encode(writer->self, context, value, out, capacity, &size);
     if (status == PDICT_SKIP)
         return PDICT_OK;
     if (status != PDICT_OK)
@@ -136,6 +142,26 @@ static int compress(struct pipeline *pipeline, struct workbench *bench, pdict_sl
         pipeline->cipher->wipe(out + size, capacity - size);
     *packed_size = size;
     return PDICT_OK;
+}
+
+static int compress(struct pipeline *pipeline, struct workbench *bench, pdict_slice value,
+                    uint8_t *out, size_t *packed_size, uint16_t *number)
+{
+    const struct compressor *writer = pipeline->writer;
+    const struct dictionary *dictionary;
+    int status;
+
+    *packed_size = 0;
+    *number = 0;
+    if (!writer || value.size < SMALLEST_TO_COMPRESS ||
+        writer->codec->compressor->bound(writer->self, value.size) == 0)
+        return PDICT_OK;
+    if ((status = pdict__dictionary_for_writing(pipeline, &dictionary)) != PDICT_OK)
+        return status;
+    status = compress_with(pipeline, bench, dictionary, value, out, packed_size);
+    if (dictionary && *packed_size > 0)
+        *number = dictionary->number;
+    return status;
 }
 
 /* `payload` may lie where it goes. */
@@ -171,7 +197,8 @@ static int build(struct pipeline *pipeline, struct workbench *bench, const struc
     size_t packed_size;
     int status;
 
-    status = compress(pipeline, bench, value, record + pipeline->payload_at, &packed_size);
+    status = compress(pipeline, bench, value, record + pipeline->payload_at, &packed_size,
+                      &header.dictionary);
     if (status != PDICT_OK)
         return status;
     header.plain_size = (uint32_t)value.size;
@@ -235,8 +262,6 @@ static int check_policy(const struct pipeline *pipeline, const struct record_hea
         return malformed("it has no checksum, and all records of the map have one");
     if (header->serializer != policy->serializer)
         return malformed("it has another serializer than the map");
-    if (header->dictionary != 0)
-        return malformed("it names a dictionary, and the map has none");
     if (header->plain_size > pipeline->max_value)
         return pdict_fail(PDICT_TOO_BIG,
                           "the record claims a value of %lu bytes, the map takes at most %llu "
@@ -252,7 +277,8 @@ struct parts {
     const uint8_t *nonce;
     pdict_slice payload; /* without the tag */
     const uint8_t *trailer;
-    struct compressor *compressor; /* NULL: none */
+    struct compressor *compressor;       /* NULL: none */
+    const struct dictionary *dictionary; /* NULL: none */
 };
 
 static int split(const struct pipeline *pipeline, pdict_slice record, struct parts *parts)
@@ -290,6 +316,8 @@ static int take_apart(struct pipeline *pipeline, pdict_slice record, struct part
     if (parts->header.compressor != 0)
         status =
             pdict__compressor_for_reading(pipeline, parts->header.compressor, &parts->compressor);
+    if (status == PDICT_OK && parts->header.dictionary != 0)
+        status = pdict__dictionary_for_reading(pipeline, &parts->header, &parts->dictionary);
     return status == PDICT_OK ? split(pipeline, record, parts) : status;
 }
 
@@ -302,16 +330,20 @@ static void *target(const struct pipeline *pipeline, struct workbench *bench,
     return pdict__bench_room(pipeline, &bench->value, size) == PDICT_OK ? bench->value.data : NULL;
 }
 
-static int decompress(struct pipeline *pipeline, struct workbench *bench,
-                      const struct compressor *compressor, pdict_slice packed, void *out,
-                      size_t size)
+static int decompress(struct pipeline *pipeline, struct workbench *bench, const struct parts *parts,
+                      pdict_slice packed, void *out, size_t size)
 {
+    const struct compressor *compressor = parts->compressor;
+    const pdict_compressor *vtable = compressor->codec->compressor;
     void *context;
     int status = pdict__bench_context(pipeline, bench, compressor, &context);
 
     if (status != PDICT_OK)
         return status;
-    return compressor->codec->compressor->decode(compressor->self, context, packed, out, size);
+    if (parts->dictionary)
+        return vtable->decode_with(compressor->self, context, parts->dictionary->opened, packed,
+                                   out, size);
+    return vtable->decode(compressor->self, context, packed, out, size);
 }
 
 static int open_sealed(const struct pipeline *pipeline, const struct parts *parts,
@@ -349,7 +381,7 @@ static int deliver(struct pipeline *pipeline, struct workbench *bench, const str
     if (!out)
         return PDICT_NOMEM;
     if (parts->compressor)
-        status = decompress(pipeline, bench, parts->compressor, payload, out, size);
+        status = decompress(pipeline, bench, parts, payload, out, size);
     else
         pdict__copy(out, payload.data, size);
     if (status == PDICT_OK)

@@ -24,6 +24,8 @@ struct context {
     struct context *next;
 };
 
+struct dictionary; /* dictionary.h */
+
 struct workbench {
     struct buf bound;  /* the bytes that tag or checksum bind */
     struct buf record; /* encode: the record; never plaintext of an encrypted map after success */
@@ -53,6 +55,12 @@ struct pipeline {
     /* All opened ones, writer included: read without the lock, pushed under it. */
     _Atomic(struct compressor *) compressors;
     pthread_mutex_t opening;
+
+    /* Newest first: read without the lock, pushed under it, freed with the pipeline. */
+    _Atomic(struct dictionary *) dictionaries;
+    atomic_bool has_dictionaries; /* what is stored was read once */
+    int (*read_dictionaries)(void *ctx, struct buf *out);
+    void *read_ctx;
 
     struct idle_place idle[IDLE_BENCHES];
 };

@@ -57,6 +57,7 @@ uint64_t pdict__record_checksum(pdict_slice bound, pdict_slice payload);
 struct codec_choice {
     const pdict_codec *codec; /* NULL: this stage is left out */
     struct option_set options;
+    bool has_dictionary; /* "+dict": dictionaries are trained without being asked for */
 };
 
 struct codecs {
@@ -104,6 +105,8 @@ void pdict__keyring_free(struct keyring *ring); /* wipes; NULL is fine */
 /* Keyed hash of descriptor bytes, so that they cannot be changed without the key. */
 int pdict__keyring_mac(const struct keyring *ring, pdict_slice data, uint8_t *out);
 unsigned pdict__keyring_opened_slot(const struct keyring *ring);
+/* The key that seals the map's dictionaries, into memory for secrets. */
+int pdict__keyring_dictionary_key(const struct keyring *ring, void *out);
 uint16_t pdict__keyring_active_epoch(const struct keyring *ring);
 /* NULL: this ring has no such epoch. Lives as long as the ring. */
 const void *pdict__keyring_data_key(const struct keyring *ring, uint16_t epoch);
@@ -165,6 +168,9 @@ struct pipeline_config {
     const struct codecs *codecs;      /* borrowed; the compressor and its options for new writes */
     struct keyring *ring;             /* taken over on success; NULL without cipher */
     const pdict_allocator *allocator; /* outlives the pipeline */
+    /* Reads what is stored as the dictionaries of the map, nothing: there are none; NULL: never. */
+    int (*read_dictionaries)(void *ctx, struct buf *out);
+    void *read_ctx;
 };
 
 struct pipeline;
@@ -186,6 +192,38 @@ void pdict__bench_give(struct pipeline *pipeline, struct workbench *bench);
  * PDICT_TOO_BIG: over max_value; PDICT_INVAL: the serializer refuses it. */
 int pdict__encode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
                   pdict_slice value, pdict_slice *record);
+
+/* ---- dictionary.c, train.c: what compressors learn from values ---- */
+
+/* Read the stored dictionaries; those that are new serve from now on. */
+int pdict__dictionaries_load(struct pipeline *pipeline);
+
+/* Values, one behind the other. */
+struct samples {
+    struct buf bytes;
+    struct buf sizes; /* of size_t */
+    size_t count;
+};
+
+/* How the samples that were held out compress, in bytes of payload. */
+struct trained {
+    struct buf bytes; /* the dictionary; size 0: none gains enough */
+    uint64_t held_out;
+    uint64_t without;
+    uint64_t with;
+};
+
+/* PDICT_UNSUPPORTED: new records have no compressor that has dictionaries. */
+int pdict__train(struct pipeline *pipeline, const struct samples *samples, size_t most_size,
+                 struct trained *out);
+void pdict__train_free(const struct pipeline *pipeline, struct samples *samples,
+                       struct trained *trained);
+/* Is there one for new records? False when what is stored cannot be read. */
+bool pdict__has_dictionary(struct pipeline *pipeline);
+/* What is to be stored with this one added, whose number is set; 0: it is there already.
+ * PDICT_TOO_BIG: there are as many as can be. */
+int pdict__dictionaries_add(const struct pipeline *pipeline, pdict_slice stored, pdict_slice bytes,
+                            struct buf *out, uint16_t *number);
 
 /* ---- serialize.c: typed values to the bytes of a value, and back ---- */
 

@@ -1060,6 +1060,57 @@ typedef struct pdict_migrate_result {
 PDICT_API int pdict_migrate(pdict_store *store, const char *to,
                             const pdict_migrate_options *options, pdict_migrate_result *out);
 
+/** How to train. Zero: the default. */
+typedef struct pdict_train_options {
+    size_t struct_size;
+    uint64_t sample_bytes;      /**< the most values to learn from; 8 MiB */
+    uint64_t most_bytes;        /**< the largest dictionary; 4 KiB to 256 KiB, 128 KiB */
+    pdict_progress_fn progress; /**< phase "sample" */
+    void *progress_ctx;
+} pdict_train_options;
+
+#define PDICT_TRAIN_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        .struct_size = sizeof(pdict_train_options)                                                 \
+    }
+
+/** What was learnt. */
+typedef struct pdict_train_result {
+    size_t struct_size;
+    unsigned number;           /**< of the new dictionary; 0: none was added, since it would not
+                                    make values a twentieth smaller, or is there already */
+    uint64_t dictionary_bytes; /**< its size */
+    uint64_t samples;          /**< values that it was made of */
+    uint64_t sample_bytes;
+    uint64_t held_out_bytes; /**< of these, values on which its size was searched, */
+    uint64_t without_bytes;  /**< what they take compressed without a dictionary, */
+    uint64_t with_bytes;     /**< and with one that has not seen them */
+} pdict_train_result;
+
+#define PDICT_TRAIN_RESULT_INIT                                                                    \
+    {                                                                                              \
+        .struct_size = sizeof(pdict_train_result)                                                  \
+    }
+
+/**
+ * Train a dictionary for the compressor of a map, from a sample of its values, and use it for all
+ * new records; those that are there stay as they are, and their dictionaries are kept. What is in
+ * a dictionary comes from values: in an encrypted map it is sealed like them.
+ *
+ * With "+dict" behind the compressor (`codecs=raw,zstd:3+dict`) a map does this by itself, in the
+ * put that has brought enough to learn from, which takes a few tenths of a second longer.
+ *
+ * @param options      Borrowed; NULL: all defaults.
+ * @param[in,out] out  NULL, or struct_size set by the caller; filled on success.
+ * @return PDICT_OK; PDICT_UNSUPPORTED: the map has no compressor that has dictionaries;
+ *         PDICT_TOO_BIG: it has 16 already; PDICT_INVAL; PDICT_CANCELLED; PDICT_MISUSE: inside a
+ *         transaction; else as pdict_iter_open() and pdict_put().
+ *
+ * Cost: one walk over the map, a sample in memory three times, a second or two of work.
+ * Since 0.1.
+ */
+PDICT_API int pdict_train(pdict *d, const pdict_train_options *options, pdict_train_result *out);
+
 /* ---- 10. Conveniences ---------------------------------------------------------------------- */
 
 /** A slice over a C string, without its terminator. Borrowed from it. */

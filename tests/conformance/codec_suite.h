@@ -20,6 +20,7 @@ extern const codec_test codec_table_tests[];
 extern const codec_test codec_serializer_tests[];
 extern const codec_test codec_value_tests[];
 extern const codec_test codec_compressor_tests[];
+extern const codec_test codec_dictionary_tests[];
 extern const codec_test codec_hostile_tests[];
 extern const codec_test codec_memory_tests[];
 extern const codec_test codec_cipher_tests[];

@@ -11,9 +11,9 @@
 #include "program.h"
 
 static const codec_test *const suites[] = {
-    codec_table_tests,      codec_serializer_tests, codec_value_tests,
-    codec_compressor_tests, codec_hostile_tests,    codec_memory_tests,
-    codec_cipher_tests,     codec_primitive_tests,  codec_vector_tests,
+    codec_table_tests,      codec_serializer_tests, codec_value_tests,  codec_compressor_tests,
+    codec_dictionary_tests, codec_hostile_tests,    codec_memory_tests, codec_cipher_tests,
+    codec_primitive_tests,  codec_vector_tests,
 };
 
 static _Thread_local char note[160];

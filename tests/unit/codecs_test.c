@@ -234,3 +234,13 @@ TEST(codecs, missing_memory_leaves_nothing_behind)
     pdict__codecs_free(&codecs);
     CHECK_INT(memory.live, 0);
 }
+
+TEST(codecs, plus_dict_is_written_again_and_is_no_option)
+{
+    check_format("raw,zstd:3+dict", "raw,zstd:3+dict");
+    check_format("zstd+dict", "raw,zstd+dict");
+    check_agree("raw,zstd:3", "raw,zstd:3+dict", true);
+    check_agree("raw,zstd:3+dict", "raw,zstd:3", false);
+    CHECK_STATUS(refused("raw,zlib:6+dict"), PDICT_INVAL);
+    CHECK_STATUS(refused("raw,zstd:3+dictionary"), PDICT_INVAL);
+}

@@ -103,6 +103,30 @@ typedef struct pdict_compressor {
      *         followed by anything.
      */
     int (*decode)(void *self, void *context, pdict_slice in, void *out, size_t out_size);
+
+    /* Dictionaries, made of values that are like those to come: all five functions or, NULL, none
+     * of them. A dictionary serves all threads at once, and outlives no context that it is used
+     * with. */
+
+    /**
+     * Make a dictionary of sample values, which lie one behind the other.
+     *
+     * @param capacity  The most bytes it is to have.
+     * @param out_size  Set on success.
+     * @return PDICT_OK; PDICT_SKIP (expected): nothing can be made of these samples.
+     */
+    int (*train)(void *self, const void *samples, const size_t *sizes, size_t count, void *out,
+                 size_t capacity, size_t *out_size);
+
+    /** Make one ready for use. `bytes` are what train made, or hostile; borrowed for the call. */
+    int (*dictionary_open)(void *self, pdict_slice bytes, void **dictionary);
+    void (*dictionary_close)(void *self, void *dictionary);
+
+    /** As encode and decode, with a dictionary. */
+    int (*encode_with)(void *self, void *context, const void *dictionary, pdict_slice in, void *out,
+                       size_t capacity, size_t *out_size);
+    int (*decode_with)(void *self, void *context, const void *dictionary, pdict_slice in, void *out,
+                       size_t out_size);
 } pdict_compressor;
 
 /** How expensive it is to turn a password into a key. */
