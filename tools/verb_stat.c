@@ -2,6 +2,32 @@
 /* pdict stat: facts about one map and the store around it. */
 #include "tool.h"
 
+static void add_stage(json_t *object, const char *name, const pdict_stage_stats *stage)
+{
+    json_t *numbers = json_object();
+
+    tool_json_int(numbers, "records", stage->records);
+    tool_json_int(numbers, "bytes_in", stage->bytes_in);
+    tool_json_int(numbers, "bytes_out", stage->bytes_out);
+    tool_json_int(numbers, "timed", stage->timed);
+    tool_json_int(numbers, "nanoseconds", stage->nanoseconds);
+    json_object_set_new(object, name, numbers);
+}
+
+static json_t *stages_json(const pdict_stats *stats)
+{
+    json_t *object = json_object();
+
+    add_stage(object, "encoded", &stats->encoded);
+    add_stage(object, "checked", &stats->checked);
+    add_stage(object, "compressed", &stats->compressed);
+    add_stage(object, "sealed", &stats->sealed);
+    add_stage(object, "decoded", &stats->decoded);
+    add_stage(object, "opened", &stats->opened);
+    add_stage(object, "decompressed", &stats->decompressed);
+    return object;
+}
+
 static void print_json(const pdict_stats *stats)
 {
     const struct {
@@ -27,6 +53,7 @@ static void print_json(const pdict_stats *stats)
     json_object_set_new(object, "read_only", json_boolean(stats->is_read_only));
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         tool_json_int(object, numbers[i].name, numbers[i].number);
+    json_object_set_new(object, "pipeline", stages_json(stats));
     tool_json_print(object);
 }
 

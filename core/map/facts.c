@@ -54,6 +54,31 @@ static int read_stats(const pdict *d, unsigned flags, void *reader, pdict_stats 
     return status;
 }
 
+static pdict_stage_stats stage_of(const struct stage_sum *sum)
+{
+    return (pdict_stage_stats){
+        .records = sum->records,
+        .bytes_in = sum->bytes_in,
+        .bytes_out = sum->bytes_out,
+        .timed = sum->timed,
+        .nanoseconds = sum->nanoseconds,
+    };
+}
+
+static void read_stages(const pdict *d, pdict_stats *stats)
+{
+    struct stage_sum sums[STAGES];
+
+    pdict__pipeline_sums(d->map->pipeline, sums);
+    stats->encoded = stage_of(&sums[STAGE_ENCODE]);
+    stats->checked = stage_of(&sums[STAGE_CHECK]);
+    stats->compressed = stage_of(&sums[STAGE_COMPRESS]);
+    stats->sealed = stage_of(&sums[STAGE_SEAL]);
+    stats->decoded = stage_of(&sums[STAGE_DECODE]);
+    stats->opened = stage_of(&sums[STAGE_OPEN]);
+    stats->decompressed = stage_of(&sums[STAGE_DECOMPRESS]);
+}
+
 int pdict_stats_get(pdict *d, unsigned flags, pdict_stats *out)
 {
     struct store *store = d->map->store;
@@ -80,6 +105,7 @@ int pdict_stats_get(pdict *d, unsigned flags, pdict_stats *out)
         return status;
     status = read_stats(d, flags, reader, &stats);
     pdict__end(d, reader);
+    read_stages(d, &stats);
     if (status == PDICT_OK)
         memcpy(out, &stats, out->struct_size < sizeof(stats) ? out->struct_size : sizeof(stats));
     return status;

@@ -155,8 +155,39 @@ static void scratch_free(struct workbench *bench)
     pdict__buf_free(&bench->value);
 }
 
-static void bench_free(const struct pipeline *pipeline, struct workbench *bench)
+static void enlist(struct pipeline *pipeline, struct workbench *bench)
 {
+    pthread_mutex_lock(&pipeline->benches_lock);
+    bench->next = pipeline->benches;
+    pipeline->benches = bench;
+    pthread_mutex_unlock(&pipeline->benches_lock);
+}
+
+/* What it has counted is kept. */
+static void delist(struct pipeline *pipeline, struct workbench *bench)
+{
+    struct workbench **link = &pipeline->benches;
+
+    pthread_mutex_lock(&pipeline->benches_lock);
+    while (*link != bench)
+        link = &(*link)->next;
+    *link = bench->next;
+    pdict__counters_add(&bench->counters, pipeline->sums);
+    pthread_mutex_unlock(&pipeline->benches_lock);
+}
+
+void pdict__pipeline_sums(struct pipeline *pipeline, struct stage_sum *sums)
+{
+    pthread_mutex_lock(&pipeline->benches_lock);
+    memcpy(sums, pipeline->sums, sizeof(pipeline->sums));
+    for (const struct workbench *bench = pipeline->benches; bench; bench = bench->next)
+        pdict__counters_add(&bench->counters, sums);
+    pthread_mutex_unlock(&pipeline->benches_lock);
+}
+
+static void bench_free(struct pipeline *pipeline, struct workbench *bench)
+{
+    delist(pipeline, bench);
     while (bench->contexts) {
         struct context *context = bench->contexts;
         const struct compressor *compressor = context->compressor;
@@ -169,13 +200,15 @@ static void bench_free(const struct pipeline *pipeline, struct workbench *bench)
     pdict__free(pipeline->allocator, bench);
 }
 
-static struct workbench *bench_new(const struct pipeline *pipeline)
+static struct workbench *bench_new(struct pipeline *pipeline)
 {
     struct workbench *bench = pdict__calloc(pipeline->allocator, 1, sizeof(*bench));
 
-    if (bench)
-        bench->bound.allocator = bench->record.allocator = bench->packed.allocator =
-            bench->value.allocator = pipeline->allocator;
+    if (!bench)
+        return NULL;
+    bench->bound.allocator = bench->record.allocator = bench->packed.allocator =
+        bench->value.allocator = pipeline->allocator;
+    enlist(pipeline, bench);
     return bench;
 }
 

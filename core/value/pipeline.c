@@ -40,7 +40,8 @@ int pdict__pipeline_open(const struct pipeline_config *config, struct pipeline *
     if (!pipeline)
         return PDICT_NOMEM;
     pipeline->allocator = config->allocator;
-    if (pthread_mutex_init(&pipeline->opening, NULL) != 0) {
+    if (pthread_mutex_init(&pipeline->opening, NULL) != 0 ||
+        pthread_mutex_init(&pipeline->benches_lock, NULL) != 0) {
         pdict__free(config->allocator, pipeline);
         return pdict__nomem(sizeof(pipeline->opening));
     }
@@ -77,6 +78,7 @@ void pdict__pipeline_close(struct pipeline *pipeline)
         at = next;
     }
     pdict__keyring_free(pipeline->ring);
+    pthread_mutex_destroy(&pipeline->benches_lock);
     pthread_mutex_destroy(&pipeline->opening);
     pdict__free(pipeline->allocator, pipeline);
 }
@@ -123,16 +125,21 @@ static int compress_with(struct pipeline *pipeline, struct workbench *bench,
     const struct compressor *writer = pipeline->writer;
     const pdict_compressor *vtable = writer->codec->compressor;
     size_t capacity = value.size - 1, size = 0;
+    uint64_t began;
     void *context;
     int status;
 
     if ((status = pdict__bench_context(pipeline, bench, writer, &context)) != PDICT_OK)
         return status;
+    began = pdict__stage_begin(&bench->counters);
     if (dictionary)
         status = vtable->encode_with(writer->self, context, dictionary->opened, value, out,
                                      capacity, &size);
     else
         status = vtable->encode(writer->self, context, value, out, capacity, &size);
+    if (status == PDICT_SKIP || status == PDICT_OK)
+        pdict__stage_end(&bench->counters, STAGE_COMPRESS, began, value.size,
+                         status == PDICT_OK ? size : value.size);
     if (status == PDICT_SKIP)
         return PDICT_OK;
     if (status != PDICT_OK)
@@ -195,6 +202,7 @@ static int build(struct pipeline *pipeline, struct workbench *bench, const struc
     struct record_header header = pipeline->header;
     pdict_slice payload = value, bound;
     size_t packed_size;
+    uint64_t began;
     int status;
 
     status = compress(pipeline, bench, value, record + pipeline->payload_at, &packed_size,
@@ -211,11 +219,13 @@ static int build(struct pipeline *pipeline, struct workbench *bench, const struc
     pdict__record_header_write(&header, record);
     if ((status = bound_bytes(pipeline, bench, record, binding, &bound)) != PDICT_OK)
         return status;
+    began = pdict__stage_begin(&bench->counters);
     if (pipeline->cipher)
         status = seal(pipeline, record, bound, payload);
     else
         append_checksum(pipeline, record, bound, payload);
     *record_size = pipeline->payload_at + payload.size + pipeline->trailer_size;
+    pdict__stage_end(&bench->counters, STAGE_SEAL, began, payload.size, *record_size);
     return status;
 }
 
@@ -223,11 +233,15 @@ int pdict__encode(struct pipeline *pipeline, struct workbench *bench, const stru
                   pdict_slice value, pdict_slice *record)
 {
     size_t most, size = 0;
+    uint64_t began;
     int status;
 
     *record = (pdict_slice){ 0 };
+    pdict__counters_turn(&bench->counters);
+    began = pdict__stage_begin(&bench->counters);
     if ((status = check_value(pipeline, value)) != PDICT_OK)
         return status;
+    pdict__stage_end(&bench->counters, STAGE_CHECK, began, value.size, value.size);
     most = pipeline->payload_at + value.size + pipeline->trailer_size;
     if ((status = pdict__bench_room(pipeline, &bench->record, most)) != PDICT_OK)
         return status;
@@ -235,6 +249,8 @@ int pdict__encode(struct pipeline *pipeline, struct workbench *bench, const stru
         pdict__pipeline_erase(pipeline, bench->record.data, most);
     else
         *record = (pdict_slice){ bench->record.data, size };
+    if (status == PDICT_OK)
+        pdict__stage_end(&bench->counters, STAGE_ENCODE, began, value.size, size);
     return status;
 }
 
@@ -336,36 +352,52 @@ static int decompress(struct pipeline *pipeline, struct workbench *bench, const 
     const struct compressor *compressor = parts->compressor;
     const pdict_compressor *vtable = compressor->codec->compressor;
     void *context;
+    uint64_t began;
     int status = pdict__bench_context(pipeline, bench, compressor, &context);
 
     if (status != PDICT_OK)
         return status;
+    began = pdict__stage_begin(&bench->counters);
     if (parts->dictionary)
-        return vtable->decode_with(compressor->self, context, parts->dictionary->opened, packed,
-                                   out, size);
-    return vtable->decode(compressor->self, context, packed, out, size);
+        status = vtable->decode_with(compressor->self, context, parts->dictionary->opened, packed,
+                                     out, size);
+    else
+        status = vtable->decode(compressor->self, context, packed, out, size);
+    if (status == PDICT_OK)
+        pdict__stage_end(&bench->counters, STAGE_DECOMPRESS, began, packed.size, size);
+    return status;
 }
 
-static int open_sealed(const struct pipeline *pipeline, const struct parts *parts,
-                       pdict_slice bound, void *out)
+static int open_sealed(const struct pipeline *pipeline, struct workbench *bench,
+                       const struct parts *parts, pdict_slice bound, void *out)
 {
+    uint64_t began = pdict__stage_begin(&bench->counters);
     const pdict_cipher *cipher = pipeline->cipher;
     const void *key = pdict__keyring_data_key(pipeline->ring, parts->header.key_epoch);
     pdict_slice sealed = { parts->payload.data, parts->payload.size + cipher->tag_size };
+    int status;
 
     if (!key)
         return pdict_fail(PDICT_AUTH,
                           "the record is sealed under key epoch %u, which the keyring does not "
                           "hold; restore the entry from a backup or delete it",
                           parts->header.key_epoch);
-    return cipher->open(key, parts->nonce, bound, sealed, out);
+    status = cipher->open(key, parts->nonce, bound, sealed, out);
+    if (status == PDICT_OK)
+        pdict__stage_end(&bench->counters, STAGE_OPEN, began, sealed.size, parts->payload.size);
+    return status;
 }
 
-static int verify_checksum(const struct parts *parts, pdict_slice bound)
+static int verify_checksum(struct workbench *bench, const struct parts *parts, pdict_slice bound)
 {
+    uint64_t began = pdict__stage_begin(&bench->counters);
+    size_t size = parts->payload.size;
+
     if (parts->header.checksum == CHECKSUM_NONE ||
-        pdict__get64(parts->trailer) == pdict__record_checksum(bound, parts->payload))
+        pdict__get64(parts->trailer) == pdict__record_checksum(bound, parts->payload)) {
+        pdict__stage_end(&bench->counters, STAGE_OPEN, began, size + RECORD_CHECKSUM_SIZE, size);
         return PDICT_OK;
+    }
     return pdict_fail(PDICT_CHECKSUM, "the record does not match its checksum; restore the entry "
                                       "from a backup or delete it");
 }
@@ -395,7 +427,7 @@ static int decode_plain(struct pipeline *pipeline, struct workbench *bench,
                         const struct parts *parts, pdict_slice bound, const struct sink *sink,
                         pdict_slice *value)
 {
-    int status = verify_checksum(parts, bound);
+    int status = verify_checksum(bench, parts, bound);
 
     if (status != PDICT_OK)
         return status;
@@ -416,14 +448,14 @@ static int decode_sealed(struct pipeline *pipeline, struct workbench *bench,
     if (parts->compressor) {
         if ((status = pdict__bench_room(pipeline, &bench->packed, size)) != PDICT_OK)
             return status;
-        if ((status = open_sealed(pipeline, parts, bound, bench->packed.data)) != PDICT_OK)
+        if ((status = open_sealed(pipeline, bench, parts, bound, bench->packed.data)) != PDICT_OK)
             return status;
         return deliver(pipeline, bench, parts, (pdict_slice){ bench->packed.data, size }, sink,
                        value);
     }
     if (!(out = target(pipeline, bench, sink, size)))
         return PDICT_NOMEM;
-    if ((status = open_sealed(pipeline, parts, bound, out)) != PDICT_OK)
+    if ((status = open_sealed(pipeline, bench, parts, bound, out)) != PDICT_OK)
         pdict__pipeline_erase(pipeline, out, size);
     else
         *value = (pdict_slice){ out, size };
@@ -435,9 +467,12 @@ int pdict__decode(struct pipeline *pipeline, struct workbench *bench, const stru
 {
     struct parts parts;
     pdict_slice bound;
+    uint64_t began;
     int status;
 
     *value = (pdict_slice){ 0 };
+    pdict__counters_turn(&bench->counters);
+    began = pdict__stage_begin(&bench->counters);
     if ((status = take_apart(pipeline, record, &parts)) != PDICT_OK)
         return status;
     if ((status = bound_bytes(pipeline, bench, record.data, binding, &bound)) != PDICT_OK)
@@ -446,7 +481,9 @@ int pdict__decode(struct pipeline *pipeline, struct workbench *bench, const stru
         status = decode_sealed(pipeline, bench, &parts, bound, sink, value);
     else
         status = decode_plain(pipeline, bench, &parts, bound, sink, value);
-    if (status != PDICT_OK)
+    if (status == PDICT_OK)
+        pdict__stage_end(&bench->counters, STAGE_DECODE, began, record.size, value->size);
+    else
         pdict__bench_erase(pipeline, bench);
     return status;
 }

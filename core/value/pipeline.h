@@ -32,6 +32,8 @@ struct workbench {
     struct buf packed; /* decode: opened, still compressed; `size` is the most used since taken */
     struct buf value;  /* decode: the value; `size` as in packed */
     struct context *contexts;
+    struct counters counters;
+    struct workbench *next; /* of all benches, under benches_lock */
 };
 
 /* A cache line each, so that threads at neighbouring places do not slow each other. */
@@ -61,6 +63,10 @@ struct pipeline {
     atomic_bool has_dictionaries; /* what is stored was read once */
     int (*read_dictionaries)(void *ctx, struct buf *out);
     void *read_ctx;
+
+    pthread_mutex_t benches_lock;  /* held for a few instructions, nothing is taken under it */
+    struct workbench *benches;     /* all there are */
+    struct stage_sum sums[STAGES]; /* of those that were freed */
 
     struct idle_place idle[IDLE_BENCHES];
 };

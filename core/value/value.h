@@ -6,6 +6,7 @@
 #include <pdict/value.h>
 
 #include "base/base.h"
+#include "value/counters.h"
 
 #define MAP_ID_SIZE 16
 
@@ -182,6 +183,9 @@ void pdict__pipeline_close(struct pipeline *pipeline); /* NULL is fine; all benc
 const struct keyring *pdict__pipeline_ring(const struct pipeline *pipeline);
 /* Give back the scratch memory of idle benches. */
 void pdict__pipeline_trim(struct pipeline *pipeline);
+
+/* What all benches have counted since the pipeline was opened: STAGES sums. */
+void pdict__pipeline_sums(struct pipeline *pipeline, struct stage_sum *sums);
 
 /* Take a warm bench, or make one; NULL when there is no memory. */
 struct workbench *pdict__bench_take(struct pipeline *pipeline);

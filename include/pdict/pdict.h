@@ -638,6 +638,15 @@ PDICT_API int pdict_store_rename(pdict_store *store, const char *name, const cha
 
 /* ---- 7. Facts ----------------------------------------------------------------------------- */
 
+/** What one stage of the pipeline has done. */
+typedef struct pdict_stage_stats {
+    uint64_t records;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t timed;       /**< of these records; a sample, one of 32 */
+    uint64_t nanoseconds; /**< that the timed ones took */
+} pdict_stage_stats;
+
 /** Facts about a map and its store. Strings belong to the handle and live as long as it. */
 typedef struct pdict_stats {
     size_t struct_size;
@@ -656,6 +665,14 @@ typedef struct pdict_stats {
     uint64_t logical_bytes; /**< keys and values as the user gave them */
     uint64_t stored_bytes;  /**< keys and records as they are kept */
     uint64_t damaged;       /**< records whose header is malformed, left out of logical_bytes */
+    /** All handles of the map in this process, since the first of them was opened: */
+    pdict_stage_stats encoded;    /**< values to records, all stages together; of these, */
+    pdict_stage_stats checked;    /**< the serializer: is the value legal? */
+    pdict_stage_stats compressed; /**< as large as before when it did not shrink */
+    pdict_stage_stats sealed;     /**< cipher or checksum; out is the whole record */
+    pdict_stage_stats decoded;    /**< records to values, all stages together; of these, */
+    pdict_stage_stats opened;     /**< cipher or checksum */
+    pdict_stage_stats decompressed;
 } pdict_stats;
 
 #define PDICT_STATS_INIT                                                                           \
