@@ -44,20 +44,37 @@ static const char *zlib_library(void)
     return library_text;
 }
 
+/* Before each piece of memory of a stream. */
+typedef union piece_head {
+    size_t size;
+    max_align_t aligned;
+} piece_head;
+
 static voidpf stream_allocate(voidpf opaque, uInt items, uInt size)
 {
     const pdict_allocator *allocator = opaque;
+    piece_head *head;
 
-    if (size != 0 && items > SIZE_MAX / size)
+    if (size != 0 && items > (SIZE_MAX - sizeof(*head)) / size)
         return Z_NULL;
-    return allocator->allocate(allocator->ctx, (size_t)items * size);
+    head = allocator->allocate(allocator->ctx, sizeof(*head) + (size_t)items * size);
+    if (head == NULL)
+        return Z_NULL;
+    head->size = (size_t)items * size;
+    return head + 1;
 }
 
+/** The window of a stream is its last values. */
 static void stream_release(voidpf opaque, voidpf memory)
 {
     const pdict_allocator *allocator = opaque;
+    piece_head *head;
 
-    allocator->release(allocator->ctx, memory);
+    if (memory == Z_NULL)
+        return;
+    head = (piece_head *)memory - 1;
+    explicit_bzero(memory, head->size);
+    allocator->release(allocator->ctx, head);
 }
 
 static void stream_prepare(z_stream *stream, zlib_shared *shared)

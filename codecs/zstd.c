@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <zdict.h>
+/* Of the interface that libzstd calls experimental two functions are used, and only where the library
+ * that is found at run time exports them: they make contexts in memory of ours, which is wiped. */
+#define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -30,6 +33,15 @@ typedef struct zstd_shared {
     pdict_allocator allocator;
     int level;
 } zstd_shared;
+
+#pragma weak ZSTD_createCCtx_advanced
+#pragma weak ZSTD_createDCtx_advanced
+
+/* Before each piece of memory of a context. */
+typedef union piece_head {
+    size_t size;
+    max_align_t aligned;
+} piece_head;
 
 /* Each is made at its first use: many threads only ever read. */
 typedef struct zstd_context {
@@ -63,6 +75,47 @@ static int no_memory(const char *what)
     return pdict_fail(PDICT_NOMEM, "zstd: no memory for %s; free some and try again", what);
 }
 
+static void *piece_allocate(void *opaque, size_t size)
+{
+    const pdict_allocator *allocator = opaque;
+    piece_head *head;
+
+    if (size > SIZE_MAX - sizeof(*head))
+        return NULL;
+    head = allocator->allocate(allocator->ctx, sizeof(*head) + size);
+    if (head == NULL)
+        return NULL;
+    head->size = size;
+    return head + 1;
+}
+
+/** Parts of values lie in it: literals on their way, the window of a stream. */
+static void piece_release(void *opaque, void *memory)
+{
+    const pdict_allocator *allocator = opaque;
+    piece_head *head;
+
+    if (memory == NULL)
+        return;
+    head = (piece_head *)memory - 1;
+    explicit_bzero(memory, head->size);
+    allocator->release(allocator->ctx, head);
+}
+
+static ZSTD_CCtx *encoder_create(zstd_shared *shared)
+{
+    ZSTD_customMem memory = { piece_allocate, piece_release, &shared->allocator };
+
+    return ZSTD_createCCtx_advanced != NULL ? ZSTD_createCCtx_advanced(memory) : ZSTD_createCCtx();
+}
+
+static ZSTD_DCtx *decoder_create(zstd_shared *shared)
+{
+    ZSTD_customMem memory = { piece_allocate, piece_release, &shared->allocator };
+
+    return ZSTD_createDCtx_advanced != NULL ? ZSTD_createDCtx_advanced(memory) : ZSTD_createDCtx();
+}
+
 static bool is_out_of_memory(size_t result)
 {
     return ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation;
@@ -87,14 +140,14 @@ static int encoder_configure(ZSTD_CCtx *encoder, int level)
     return PDICT_OK;
 }
 
-static int encoder_need(const zstd_shared *shared, zstd_context *context)
+static int encoder_need(zstd_shared *shared, zstd_context *context)
 {
     ZSTD_CCtx *encoder;
     int status;
 
     if (context->encoder != NULL)
         return PDICT_OK;
-    if ((encoder = ZSTD_createCCtx()) == NULL)
+    if ((encoder = encoder_create(shared)) == NULL)
         return no_memory("compression");
     if ((status = encoder_configure(encoder, shared->level)) != PDICT_OK) {
         ZSTD_freeCCtx(encoder);
@@ -104,10 +157,10 @@ static int encoder_need(const zstd_shared *shared, zstd_context *context)
     return PDICT_OK;
 }
 
-static int decoder_need(zstd_context *context)
+static int decoder_need(zstd_shared *shared, zstd_context *context)
 {
     if (context->decoder == NULL)
-        context->decoder = ZSTD_createDCtx();
+        context->decoder = decoder_create(shared);
     return context->decoder != NULL ? PDICT_OK : no_memory("decompression");
 }
 
@@ -253,8 +306,8 @@ static int frame_check(pdict_slice in, size_t out_size)
     return PDICT_OK;
 }
 
-static int decode_by(void *context, const ZSTD_DDict *dictionary, pdict_slice in, void *out,
-                     size_t out_size)
+static int decode_by(void *self, void *context, const ZSTD_DDict *dictionary, pdict_slice in,
+                     void *out, size_t out_size)
 {
     zstd_context *mine = context;
     size_t result;
@@ -262,7 +315,7 @@ static int decode_by(void *context, const ZSTD_DDict *dictionary, pdict_slice in
 
     if ((status = frame_check(in, out_size)) != PDICT_OK)
         return status;
-    if ((status = decoder_need(mine)) != PDICT_OK)
+    if ((status = decoder_need(self, mine)) != PDICT_OK)
         return status;
     result = ZSTD_decompress_usingDDict(mine->decoder, out, out_size, in.data, in.size, dictionary);
     if (is_out_of_memory(result))
@@ -274,8 +327,7 @@ static int decode_by(void *context, const ZSTD_DDict *dictionary, pdict_slice in
 
 static int zstd_decode(void *self, void *context, pdict_slice in, void *out, size_t out_size)
 {
-    (void)self;
-    return decode_by(context, NULL, in, out, out_size);
+    return decode_by(self, context, NULL, in, out, out_size);
 }
 
 static int zstd_decode_with(void *self, void *context, const void *dictionary, pdict_slice in,
@@ -283,8 +335,7 @@ static int zstd_decode_with(void *self, void *context, const void *dictionary, p
 {
     const zstd_dictionary *mine = dictionary;
 
-    (void)self;
-    return decode_by(context, mine->decoding, in, out, out_size);
+    return decode_by(self, context, mine->decoding, in, out, out_size);
 }
 
 static int zstd_train(void *self, const void *samples, const size_t *sizes, size_t count, void *out,

@@ -177,7 +177,7 @@ TEST(dictionary, nothing_is_made_of_too_little_or_of_noise)
     pdict *d = open_at(test_path("a.db"), "raw,zstd:3", false);
     pdict_train_result result = PDICT_TRAIN_RESULT_INIT;
     unsigned char noise[200];
-    char key[16];
+    char key[32];
 
     CHECK_OK(pdict_train(d, NULL, &result));
     CHECK_INT(result.number, 0);
