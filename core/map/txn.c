@@ -436,6 +436,8 @@ int pdict_commit(pdict *d)
     if ((status = check_end(txn)) != PDICT_OK)
         return status;
     status = pdict__store_check(txn->store);
+    if (status == PDICT_OK && txn->is_doomed)
+        status = PDICT_CONFLICT;
     if (status == PDICT_OK && count_written(txn, &n_maps) > 0)
         status = commit_writes(txn, d, n_maps);
     end_txn(txn);

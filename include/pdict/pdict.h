@@ -560,7 +560,8 @@ PDICT_API int pdict_join(pdict *txn, pdict *d, pdict **out);
  * Make everything that was written in the transaction happen at once, or nothing. The transaction
  * is over in every case but PDICT_MISUSE, and its handles are gone.
  *
- * @return PDICT_OK; PDICT_CONFLICT: something that it has read has changed, nothing done;
+ * @return PDICT_OK; PDICT_CONFLICT: something that it has read has changed, nothing done; if it only
+ *         read, something has expired between two reads of it;
  *         PDICT_MISUSE: iterators of it are open, or another thread began it exclusively; else as
  *         pdict_put().
  *

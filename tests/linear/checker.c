@@ -5,7 +5,8 @@
 
 #include "linear.h"
 
-/* What a key holds; value numbers are unique, so `id` tells the expiry too. */
+/* What a key holds; value numbers are unique, and so is what a MODIFY replaced, so `id` tells the
+ * expiry too. */
 struct state {
     uint32_t id; /* 0: nothing */
     int64_t expires_ms;
@@ -105,8 +106,8 @@ static bool may_be_gone(const struct event *event, const struct state *state)
 static bool is_possible(const struct event *event, const struct state *state)
 {
     bool has_effect = event->outcome == DONE || event->outcome == UNKNOWN;
-    bool is_same =
-        may_be_there(event, state) && state->id == (event->kind == GET ? event->id : event->if_id);
+    uint32_t expected = event->kind == GET || event->kind == POP ? event->id : event->if_id;
+    bool is_same = may_be_there(event, state) && state->id == expected;
 
     if (event->outcome == ABSENT)
         return may_be_gone(event, state);
@@ -119,6 +120,10 @@ static bool is_possible(const struct event *event, const struct state *state)
         return has_effect ? may_be_gone(event, state) : may_be_there(event, state);
     case PUT_IF_SAME:
         return has_effect ? is_same : may_be_there(event, state) && state->id != event->if_id;
+    case POP:
+        return is_same || (event->id == 0 && may_be_there(event, state));
+    case MODIFY:
+        return event->if_id ? is_same : may_be_gone(event, state);
     default:
         return may_be_there(event, state);
     }
@@ -128,8 +133,10 @@ static struct state after(const struct event *event, const struct state *state)
 {
     if (event->kind == GET || (event->outcome != DONE && event->outcome != UNKNOWN))
         return *state;
-    if (event->kind == DEL)
+    if (event->kind == DEL || event->kind == POP)
         return (struct state){ 0 };
+    if (event->kind == MODIFY && event->if_id)
+        return (struct state){ event->id, state->expires_ms };
     return (struct state){ event->id, event->expires_ms };
 }
 

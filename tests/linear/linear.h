@@ -20,7 +20,9 @@ enum kind {
     PUT,
     PUT_IF_ABSENT,
     PUT_IF_SAME, /* compare and swap, by the version that was read with the value if_id */
-    DEL
+    DEL,
+    POP,
+    MODIFY /* a put over the value if_id, or over nothing; what is there keeps its expiry */
 };
 
 enum outcome {
@@ -36,8 +38,8 @@ struct event {
     uint8_t kind;
     uint8_t key;
     _Atomic uint8_t outcome;
-    uint32_t id;        /* the value that it writes; GET: that it saw */
-    uint32_t if_id;     /* PUT_IF_SAME: the value that it expects */
+    uint32_t id;        /* the value that it writes; GET, POP: that it saw */
+    uint32_t if_id;     /* PUT_IF_SAME: the value that it expects; MODIFY: that it saw; 0: none */
     int64_t expires_ms; /* of what it writes; 0: never */
     int64_t called_ns, returned_ns;
     int64_t clock_called, clock_returned; /* the injected clock, which only grows */

@@ -7,7 +7,8 @@
 
 void print_history(const struct event *events, size_t count)
 {
-    static const char *const kinds[] = { "get", "put", "put if absent", "put if same", "del" };
+    static const char *const kinds[] = { "get", "put", "put if absent", "put if same",
+                                         "del", "pop", "modify" };
     static const char *const outcomes[] = { "?", "done", "absent", "present", "other" };
     int64_t start = INT64_MAX;
 
@@ -25,7 +26,7 @@ void print_history(const struct event *events, size_t count)
         printf("key %u %s", event->key, kinds[event->kind]);
         if (event->kind != DEL)
             printf(" %" PRIu32, event->id);
-        if (event->kind == PUT_IF_SAME)
+        if (event->kind == PUT_IF_SAME || event->kind == MODIFY)
             printf(" over %" PRIu32, event->if_id);
         if (event->expires_ms)
             printf(" until %" PRId64, event->expires_ms);

@@ -12,38 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "linear.h"
-
-/* What one thread did in the present history. It is read when the thread is at rest, or dead. */
-struct log {
-    _Atomic uint32_t finished; /* the round it has come to the end of */
-    _Atomic uint32_t begun;    /* events, the last of which may not have returned */
-    struct event events[MOST_OPS];
-};
-
-/* Shared by all processes. */
-struct board {
-    struct plan plan;
-    _Atomic uint32_t round; /* histories have numbers from 1 */
-    _Atomic uint32_t next_id;
-    _Atomic int64_t clock_ms;
-    char path[512];
-    struct log logs[MOST_THREADS];
-};
-
-struct worker {
-    struct board *board;
-    pdict *d;
-    unsigned number;
-    uint64_t random;
-    uint32_t first_round;
-    /* What was last read of each key in this history. */
-    uint32_t seen_ids[MOST_KEYS];
-    uint64_t seen_versions[MOST_KEYS];
-};
+#include "record.h"
 
 /* SplitMix64, by Steele, Lea and Flood: any seed will do. */
-static uint64_t next_random(uint64_t *state)
+uint64_t next_random(uint64_t *state)
 {
     uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
 
@@ -52,15 +24,7 @@ static uint64_t next_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static int64_t board_clock(void *ctx)
+int64_t board_clock(void *ctx)
 {
     return atomic_load(&((struct board *)ctx)->clock_ms);
 }
@@ -72,136 +36,10 @@ static void yield(void)
     nanosleep(&moment, NULL);
 }
 
-/* A child reports what cannot be by its exit; the message goes to the log of the test. */
-static void give_up(const char *what, int status)
+void give_up(const char *what, int status)
 {
     fprintf(stderr, "%s: %s: %s\n", what, pdict_status_name(status), pdict_error_text());
     _exit(EXIT_FAILURE);
-}
-
-/* ---- one operation ---- */
-
-static size_t key_of(const struct worker *worker, unsigned key, char out[32])
-{
-    return (size_t)snprintf(out, 32, "%u/%u", atomic_load(&worker->board->round), key);
-}
-
-/* The number, repeated, so that a value made of two others is seen. */
-static size_t value_of(uint32_t id, uint32_t out[16])
-{
-    size_t count = 1 + id % 16;
-
-    for (size_t i = 0; i < count; i++)
-        out[i] = id;
-    return count * sizeof(out[0]);
-}
-
-static uint32_t id_of(const pdict_view *view)
-{
-    uint32_t value[16], expected[16], id;
-
-    memcpy(&id, view->data, sizeof(id));
-    if (view->size > sizeof(value) || value_of(id, expected) != view->size ||
-        memcmp(view->data, expected, view->size) != 0)
-        give_up("a value that nobody put was read", PDICT_DAMAGED);
-    return id;
-}
-
-static int do_get(struct worker *worker, struct event *event, pdict_slice key)
-{
-    pdict_view view;
-    int status = pdict_get(worker->d, key, &view);
-
-    if (status == PDICT_OK) {
-        event->id = id_of(&view);
-        worker->seen_ids[event->key] = event->id;
-        worker->seen_versions[event->key] = view.version;
-        pdict_view_release(&view);
-    }
-    return status;
-}
-
-static int do_put(struct worker *worker, struct event *event, pdict_slice key)
-{
-    pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
-    uint32_t value[16];
-    size_t size = value_of(event->id, value);
-
-    how.expires_ms = event->expires_ms;
-    if (event->kind == PUT_IF_ABSENT)
-        how.flags = PDICT_PUT_IF_ABSENT;
-    if (event->kind == PUT_IF_SAME) {
-        how.flags = PDICT_PUT_IF_VERSION;
-        how.if_version = worker->seen_versions[event->key];
-    }
-    return pdict_put(worker->d, key, pdict_bytes(value, size), &how);
-}
-
-static uint8_t outcome_of(int status)
-{
-    switch (status) {
-    case PDICT_OK:
-        return DONE;
-    case PDICT_NOTFOUND:
-        return ABSENT;
-    case PDICT_EXISTS:
-        return PRESENT;
-    case PDICT_CONFLICT:
-        return OTHER;
-    default:
-        give_up("an operation failed", status);
-        return UNKNOWN;
-    }
-}
-
-static void plan_event(struct worker *worker, struct event *event)
-{
-    struct board *board = worker->board;
-    uint64_t dice = next_random(&worker->random);
-
-    memset(event, 0, sizeof(*event));
-    event->thread = (uint8_t)worker->number;
-    event->key = (uint8_t)(dice % board->plan.keys);
-    dice >>= 8;
-    event->kind = (uint8_t)(dice % 8 < 4 ? GET : PUT + dice % 4);
-    dice >>= 8;
-    if (event->kind == PUT_IF_SAME && worker->seen_ids[event->key] == 0)
-        event->kind = PUT;
-    if (event->kind == PUT_IF_SAME)
-        event->if_id = worker->seen_ids[event->key];
-    if (event->kind != GET && event->kind != DEL)
-        event->id = atomic_fetch_add(&board->next_id, 1) + 1;
-    /* A deadline that a few ticks of the clock reach. */
-    if (event->kind != GET && event->kind != DEL && dice % 4 == 0)
-        event->expires_ms = board_clock(board) + 1 + (int64_t)(dice >> 2) % 4;
-    dice >>= 8;
-    if (dice % 8 == 0)
-        atomic_fetch_add(&board->clock_ms, 1);
-}
-
-static void operate(struct worker *worker, struct log *log)
-{
-    struct event *event = &log->events[atomic_load(&log->begun)];
-    char text[32];
-    pdict_slice key;
-    int status;
-
-    plan_event(worker, event);
-    key = pdict_bytes(text, key_of(worker, event->key, text));
-    event->returned_ns = INT64_MAX;
-    event->clock_returned = INT64_MAX;
-    event->clock_called = board_clock(worker->board);
-    event->called_ns = now_ns();
-    atomic_fetch_add(&log->begun, 1);
-    if (event->kind == GET)
-        status = do_get(worker, event, key);
-    else if (event->kind == DEL)
-        status = pdict_del(worker->d, key);
-    else
-        status = do_put(worker, event, key);
-    event->returned_ns = now_ns();
-    event->clock_returned = board_clock(worker->board);
-    atomic_store(&event->outcome, outcome_of(status));
 }
 
 /* ---- workers ---- */

@@ -382,6 +382,19 @@ TEST(txn, an_entry_that_was_read_and_has_expired_since_is_a_conflict)
     for_each_setup(expires_meanwhile);
 }
 
+TEST(txn, an_entry_that_expires_between_two_reads_is_a_conflict_even_without_writes)
+{
+    pdict *d = setup_open(&setups[0], "twice", ""), *txn;
+
+    put_ttl(d, "a", "1", 1000);
+    txn = begin(d);
+    read_a(txn);
+    test_now_ms += 1000;
+    check_value(txn, "a", NULL);
+    CHECK_STATUS(pdict_commit(txn), PDICT_CONFLICT);
+    pdict_close(d);
+}
+
 TEST(txn, a_count_that_expiry_changes_is_a_conflict)
 {
     pdict *d = setup_open(&setups[0], "count", ""), *txn;
