@@ -50,6 +50,10 @@ TEST(open, a_malformed_value_says_what_is_legal)
 {
     refused(uri_of("a.db", "?mode=write"), PDICT_INVAL, "ro|rw|rwc");
     refused(uri_of("a.db", "?timeout=5"), PDICT_INVAL, "10s");
+    refused(uri_of("a.db", "?durability=fulll"), PDICT_INVAL, "ordered:TIME");
+    refused(uri_of("a.db", "?durability=ordered:5"), PDICT_INVAL, "250ms");
+    refused(uri_of("a.db", "?durability=ordered:0"), PDICT_INVAL, "1ms");
+    refused(uri_of("a.db", "?commit_delay=-1"), PDICT_INVAL, "commit_delay");
     refused(uri_of("a.db", "?max_value=2GiB"), PDICT_INVAL, "max_value");
     refused(uri_of("a.db", "?map="), PDICT_INVAL, "map");
     refused(uri_of("a.db", "?map=a%0Ab"), PDICT_INVAL, "map");

@@ -269,6 +269,20 @@ TEST(writer, a_commit_that_fails_midway_is_unknown_to_all_and_poisons_the_store)
     pdict_close(d);
 }
 
+TEST(writer, commit_delay_waits_for_company)
+{
+    pdict *d = open_watched("?commit_delay=500000");
+
+    n_putters = 0;
+    start_put(d);
+    start_put(d);
+    start_put(d);
+    join_all();
+    CHECK_INT(spy.n_committed, 1);
+    CHECK_INT(count_of(d), 3);
+    pdict_close(d);
+}
+
 /* ---- deadlines ---- */
 
 TEST(writer, a_commit_still_queued_at_its_deadline_is_withdrawn)
