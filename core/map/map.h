@@ -79,7 +79,7 @@ struct pdict_store {
     int64_t timeout_ms;
 };
 
-/* ---- txn.c: what the calls below do on a transaction ---- */
+/* ---- txn_calls.c: what the calls below do on a transaction ---- */
 
 int pdict__txn_begin_read(const pdict *d, void **reader);
 int pdict__txn_row_get(const pdict *d, pdict_slice key, pdict_row *row);

@@ -90,13 +90,13 @@ defect 'a backup lacks a page' lmdb backends/lmdb/upkeep.c \
     's/uint64_t at = 2 \* copy->store->page_size/uint64_t at = 3 * copy->store->page_size/'
 defect 'compacting leaves the old meta pages' lmdb backends/lmdb/compact.c \
     's/uint64_t at = 0;/uint64_t at = 8192;/'
-defect 'a count inside leaves out what was written over' memory core/map/txn.c \
+defect 'a count inside leaves out what was written over' memory core/map/txn_calls.c \
     's/count -= pdict__txn_is_live(&row->base, now_ms);//'
-defect 'a key that went and came keeps its place' memory core/map/txn.c \
+defect 'a key that went and came keeps its place' memory core/map/txn_calls.c \
     's/row->is_dropped = row->is_dropped || row->place == 0;//'
 defect 'a walk inside meets deleted keys' sqlite core/map/txn_walk.c \
     's/if (row->now.is_there \&\& row->place == 0)/if (row->place == 0)/'
-defect 'a transaction misses the keys that it has inserted' lmdb core/map/txn.c \
+defect 'a transaction misses the keys that it has inserted' lmdb core/map/txn_calls.c \
     's/^    if (row->is_written)$/    if (row->is_written \&\& row->base.is_there)/'
 defect 'add forgets the expiry' memory core/map/modify.c \
     's/is_there ? row.expires_ms : a->plan.expires_ms/a->plan.expires_ms/'
