@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* pdict-bench: its verbs, and the exit code. */
+#include "tool/tool.h"
+
+#include <signal.h>
+#include <string.h>
+
+#define OPTIONS_ALL (OPT(HELP) | OPT(EXTENSION))
+#define OPTIONS_RUN                                                                                \
+    (OPTIONS_ALL | OPT(QUICK) | OPT(TIME) | OPT(SAMPLES) | OPT(SEED) | OPT(DIR) | OPT(JSON) |      \
+     OPT(HTML) | OPT(CSV) | OPT(SAVE) | OPT(BASELINE) | OPT(NO_PROGRESS))
+#define OPTIONS_STORES                                                                             \
+    (OPTIONS_RUN | OPT(WORKLOAD) | OPT(TARGET) | OPT(KEYS) | OPT(KEY_SIZE) | OPT(VALUE_SIZE) |     \
+     OPT(COMPRESSIBILITY) | OPT(THREADS) | OPT(DISTRIBUTION) | OPT(DURABILITY) | OPT(PAGE_CACHE) | \
+     OPT(COLD) | OPT(RATE))
+
+const struct verb bench_verbs[] = {
+    { "kv", "", "single operations over targets: load, get, put, scan, reopen...", 0, 0,
+      OPTIONS_STORES, bench_kv,
+      "  pdict-bench kv -w get-cold,put-durable -t pdict:sqlite,raw:sqlite --keys 1e6\n"
+      "All targets do the same operations on the same keys and values, slice by slice in an order\n"
+      "drawn anew each time; a slow target comes less far in a slice than a fast one. Options of "
+      "a\n"
+      "pdict target stand behind a ?, as in 'pdict:sqlite?codecs=zstd:3'. Each row is at the\n"
+      "durability it names: at least as strict as asked for, where the target can.\n" },
+    { "ycsb", "", "the YCSB workloads A to F", 0, 0, OPTIONS_STORES, bench_ycsb,
+      "--dist zipf (default) is true Zipf over all keys; ycsb-zipf draws as YCSB itself does, "
+      "from\n"
+      "10^10 items hashed onto the keys, which is flatter.\n" },
+    { "list", "", "targets, codecs and workloads of this build", 0, 0, OPTIONS_ALL | OPT(JSON),
+      bench_list, NULL },
+    { "compare", "OLD.json NEW.json", "two runs, row by row, in plain words", 2, 2,
+      OPTIONS_ALL | OPT(NOISE) | OPT(FAIL_ON_REGRESSION), bench_compare_runs,
+      "A difference counts when Mann-Whitney's U test calls it unlikely by chance (p < 0.05) and\n"
+      "the 95 % interval of the ratio lies beyond the noise.\n" },
+    { "report", "RUN.json...", "make the HTML report of earlier runs", 1, -1,
+      OPTIONS_ALL | OPT(OUTPUT), bench_report, NULL },
+    { "version", "", "print the version", 0, 0, OPTIONS_ALL, bench_version, NULL },
+    { "help", "[VERB]", "explain pdict-bench, or one verb", 0, 1, OPTIONS_ALL, bench_help_run,
+      NULL },
+    { NULL, NULL, NULL, 0, 0, 0, NULL, NULL },
+};
+
+int bench_version(struct invocation *in)
+{
+    (void)in;
+    printf("pdict-bench %s\n", pdict_version());
+    return PDICT_OK;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    for (const struct verb *verb = bench_verbs; verb->name; verb++) {
+        if (strcmp(verb->name, name) == 0)
+            return verb;
+    }
+    return NULL;
+}
+
+static int unknown_verb(const char *name)
+{
+    const char *names[32];
+    const char *nearest;
+    size_t count = 0;
+
+    for (const struct verb *verb = bench_verbs; verb->name; verb++)
+        names[count++] = verb->name;
+    nearest = bench_nearest(name, names, count);
+    if (nearest)
+        return pdict_fail(PDICT_INVAL, "there is no verb %s, did you mean %s?", name, nearest);
+    return pdict_fail(PDICT_INVAL, "there is no verb %s; `pdict-bench help` lists them", name);
+}
+
+static int exit_code(const struct invocation *in, int status)
+{
+    switch (status) {
+    case PDICT_OK:
+        return in->is_missed ? BENCH_MISSED : BENCH_OK;
+    case PDICT_CANCELLED:
+        return BENCH_INTERRUPTED;
+    case PDICT_INVAL:
+    case PDICT_UNKNOWN_OPTION:
+    case PDICT_UNKNOWN_BACKEND:
+    case PDICT_UNKNOWN_CODEC:
+    case PDICT_UNSUPPORTED:
+        return BENCH_USAGE;
+    default:
+        return BENCH_FAILED;
+    }
+}
+
+static int run(const struct verb *verb, int argc, char **argv)
+{
+    struct invocation in = { .verb = verb, .argv = argv, .argc = argc };
+    int status = bench_parse(&in, argc - 1, argv + 1);
+
+    if (status == PDICT_OK && bench_has(&in, OPT_HELP))
+        bench_help_verb(stdout, verb);
+    else if (status == PDICT_OK)
+        status = verb->run(&in);
+    if (status != PDICT_OK)
+        fprintf(stderr, "pdict-bench: %s\n", pdict_error_text());
+    else if (fflush(stdout) != 0 || ferror(stdout))
+        status = pdict_fail(PDICT_IO, "standard output cannot be written");
+    return exit_code(&in, status);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+
+    signal(SIGPIPE, SIG_DFL);
+    if (!name) {
+        bench_help(stderr);
+        return BENCH_USAGE;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    if (!find_verb(name)) {
+        unknown_verb(name);
+        fprintf(stderr, "pdict-bench: %s\n", pdict_error_text());
+        return BENCH_USAGE;
+    }
+    return run(find_verb(name), argc, argv);
+}
