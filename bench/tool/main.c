@@ -13,6 +13,7 @@
     (OPTIONS_RUN | OPT(WORKLOAD) | OPT(TARGET) | OPT(KEYS) | OPT(KEY_SIZE) | OPT(VALUE_SIZE) |     \
      OPT(COMPRESSIBILITY) | OPT(THREADS) | OPT(DISTRIBUTION) | OPT(DURABILITY) | OPT(PAGE_CACHE) | \
      OPT(COLD) | OPT(RATE))
+#define OPTIONS_DATA (OPT(DATA) | OPT(FORMAT) | OPT(KEY))
 
 const struct verb bench_verbs[] = {
     { "kv", "", "single operations over targets: load, get, put, scan, reopen...", 0, 0,
@@ -27,6 +28,12 @@ const struct verb bench_verbs[] = {
       "--dist zipf (default) is true Zipf over all keys; ycsb-zipf draws as YCSB itself does, "
       "from\n"
       "10^10 items hashed onto the keys, which is flatter.\n" },
+    { "codec", "", "compressors and ciphers on your own records", 0, 0,
+      OPTIONS_RUN | OPTIONS_DATA | OPT(CODECS) | OPT(CIPHER), bench_codec,
+      "  pdict-bench codec --data /var/lib/dpkg/status --format deb822 --html report.html\n"
+      "After a codec, a bare number or a range is another level of it: zlib:1-9,zstd:-3,1-12. "
+      "Every\n"
+      "record is encoded, decoded and compared before anything is timed. `none` is a copy.\n" },
     { "list", "", "targets, codecs and workloads of this build", 0, 0, OPTIONS_ALL | OPT(JSON),
       bench_list, NULL },
     { "compare", "OLD.json NEW.json", "two runs, row by row, in plain words", 2, 2,

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* Codecs by themselves: records, candidates, measurement. */
+#ifndef BENCH_CODEC_H
+#define BENCH_CODEC_H
+
+#include "measure/measure.h"
+#include "tool/tool.h"
+
+#include <pdict/ext/register.h>
+
+/* ---- records.c, read_*.c --------------------------------------------------------------------- */
+
+/** Records of the user, in RAM; a bounded sample of them. */
+struct records {
+    unsigned char *bytes; /**< owned */
+    size_t size;
+    size_t room;
+    struct record_place {
+        size_t key_at, key_size;
+        size_t at, size;
+    } * places; /**< owned */
+    size_t count;
+    size_t places_room;
+    uint64_t offered; /**< how many there were, taken or not */
+};
+
+#define RECORDS_BYTES ((size_t)64 << 20) /* no more is taken */
+#define RECORDS_MOST  ((size_t)200000)
+
+int records_read(const struct invocation *in, struct records *out);
+int records_add(struct records *records, pdict_slice key, pdict_slice value);
+void records_free(struct records *records);
+pdict_slice records_value(const struct records *records, size_t at);
+pdict_slice records_key(const struct records *records, size_t at);
+/** Put the records into a random order, so that any part of them is a fair sample. */
+void records_shuffle(struct records *records, uint64_t seed);
+
+/** What the records are like. */
+struct profile {
+    size_t count;
+    double least, median, p90, most, mean; /**< bytes of a value */
+    double entropy;                        /**< bits a byte, order 0 */
+    double text;                           /**< share of values that are text */
+    double packed;                         /**< share that begin like compressed data */
+    double twins;                          /**< share of values that were there before */
+};
+
+void records_profile(const struct records *records, struct profile *out);
+void profile_print(FILE *out, const struct profile *profile);
+
+/* ---- candidates.c ---------------------------------------------------------------------------- */
+
+/** One codec at one setting. */
+struct candidate {
+    char name[48];                  /**< "zstd:3"; "none" */
+    const pdict_codec *codec;       /**< NULL: none */
+    pdict_option_value options[16]; /**< parallel to the codec's specs */
+    char level[24];                 /**< text of the first option */
+};
+
+#define CANDIDATES 64
+
+/** "none,zlib:1-9,zstd:-3,1-12": after a name, a bare number is another level of it. */
+int candidates_parse(const char *text, int kind, const char *option, struct candidate *out,
+                     size_t *count);
+
+/* ---- measure.c ------------------------------------------------------------------------------- */
+
+/** What a candidate made of the records. */
+struct codec_result {
+    const struct candidate *compressor;
+    const struct candidate *cipher;
+    size_t records;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    double encode[200]; /**< nanoseconds a record, one a round */
+    double decode[200];
+    size_t rounds;
+    struct bench_histogram *encode_latency; /**< owned */
+    struct bench_histogram *decode_latency;
+    bool is_pareto;
+};
+
+/** One contestant while the rounds go round. */
+struct codec_run;
+
+/** Measure all pairs of compressor and cipher on records from..to, in turns; `results` as many. */
+int codec_measure(const struct records *records, size_t from, size_t to,
+                  const struct candidate *compressors, size_t n_compressors,
+                  const struct candidate *ciphers, size_t n_ciphers, uint64_t time_ns,
+                  uint64_t rounds, uint64_t seed, struct codec_result *results);
+void codec_results_free(struct codec_result *results, size_t count);
+double codec_ratio(const struct codec_result *result);
+double codec_encode_ns(const struct codec_result *result);
+double codec_decode_ns(const struct codec_result *result);
+/** Mark those that none beats in ratio, encoding and decoding at once. */
+void codec_mark_pareto(struct codec_result *results, size_t count);
+void codec_report(json_t *document, const struct codec_result *results, size_t count);
+void codec_name(const struct codec_result *result, char *out, size_t size);
+
+#endif
