@@ -101,8 +101,8 @@ static void draw_label(FILE *out, const struct dot *dot, struct box *taken, size
     full_name(dot->row, name, sizeof name);
     width = 5.9 * (double)strlen(name);
     for (int place = 0; place < 8; place++) {
-        static const double dx[] = { 8, -8, 0, 0, 8, -8, 8, -8 };
-        static const double dy[] = { 4, 4, -9, 17, -7, -7, 15, 15 };
+        static const double dx[] = { 0, -8, -8, 8, 8, 0, 8, -8 };
+        static const double dy[] = { -9, -7, 4, -7, 15, 17, 4, 15 };
         double x = dot->x + dx[place];
         double left = dx[place] > 0 ? x : dx[place] < 0 ? x - width : x - width / 2;
         struct box box = { left, dot->y + dy[place] - 9, left + width, dot->y + dy[place] + 2 };
@@ -149,7 +149,7 @@ void chart_codecs(FILE *out, const json_t *rows, const char *member, const char 
 {
     size_t count = json_array_size(rows);
     struct dot *dots = calloc(count + 1, sizeof *dots);
-    double low = INFINITY, high = 0, most = 1;
+    double low = INFINITY, high = 0, most = 1, least = 1;
     struct svg_axis x, y;
 
     for (size_t i = 0; i < count; i++) {
@@ -158,13 +158,14 @@ void chart_codecs(FILE *out, const json_t *rows, const char *member, const char 
         low = fmin(low, fmax(report_number(row, member), 1));
         high = fmax(high, report_number(row, member));
         most = fmax(most, report_number(row, "ratio"));
+        least = fmin(least, report_number(row, "ratio"));
     }
     if (!dots || count == 0) {
         free(dots);
         return;
     }
     x = svg_axis(low, high, true, LEFT, RIGHT);
-    y = svg_axis(1, most * 1.08, false, BOTTOM, TOP);
+    y = svg_axis(least, most * 1.08, false, BOTTOM, TOP);
     svg_begin(out, BOTTOM + 34, title);
     svg_x_axis(out, &x, TOP, BOTTOM, svg_time, title);
     svg_y_axis(out, &y, LEFT, RIGHT, svg_plain, "times smaller");

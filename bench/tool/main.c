@@ -34,6 +34,9 @@ const struct verb bench_verbs[] = {
       "After a codec, a bare number or a range is another level of it: zlib:1-9,zstd:-3,1-12. "
       "Every\n"
       "record is encoded, decoded and compared before anything is timed. `none` is a copy.\n" },
+    { "goals", "", "the project's own goals: measured, met or not", 0, 0,
+      OPTIONS_RUN | OPT(ONLY) | OPT(KEYS) | OPT(ROUNDS) | OPT(PAGE_CACHE), bench_goals,
+      "Exits 1 when a goal is missed. docs/bench.md has the table, with figures.\n" },
     { "list", "", "targets, codecs and workloads of this build", 0, 0, OPTIONS_ALL | OPT(JSON),
       bench_list, NULL },
     { "compare", "OLD.json NEW.json", "two runs, row by row, in plain words", 2, 2,
