@@ -34,6 +34,15 @@ const struct verb bench_verbs[] = {
       "After a codec, a bare number or a range is another level of it: zlib:1-9,zstd:-3,1-12. "
       "Every\n"
       "record is encoded, decoded and compared before anything is timed. `none` is a copy.\n" },
+    { "recommend", "", "codecs and backend for your records, as a URI to paste", 0, 0,
+      OPTIONS_RUN | OPTIONS_DATA | OPT(CODECS) | OPT(READS) | OPT(GOAL) | OPT(SECRET) | OPT(APPLY),
+      bench_recommend,
+      "  pdict-bench recommend --data /var/lib/dpkg/status --format deb822\n"
+      "Codecs are measured on 30 % of the records, held out; the cost of one is its time to "
+      "encode\n"
+      "and decode, weighed by --reads, and its bytes, weighed by --goal. Costs within 3 % are a "
+      "tie,\n"
+      "and the simpler codec wins. What is recommended is then confirmed through a real map.\n" },
     { "goals", "", "the project's own goals: measured, met or not", 0, 0,
       OPTIONS_RUN | OPT(ONLY) | OPT(KEYS) | OPT(ROUNDS) | OPT(PAGE_CACHE), bench_goals,
       "Exits 1 when a goal is missed. docs/bench.md has the table, with figures.\n" },
