@@ -43,6 +43,11 @@ const struct verb bench_verbs[] = {
       "and decode, weighed by --reads, and its bytes, weighed by --goal. Costs within 3 % are a "
       "tie,\n"
       "and the simpler codec wins. What is recommended is then confirmed through a real map.\n" },
+    { "policies", "[TRACE...]", "cache policies simulated on traces: hit ratios", 0, -1,
+      OPTIONS_RUN | OPT(KEYS) | OPT(POLICY) | OPT(CAPACITY), bench_policies,
+      "A trace is a file with a key a line, or JSON lines with \"key\"; without one, Zipf and "
+      "Zipf\n"
+      "with walks over all keys between are made. The first fifth of a trace warms up.\n" },
     { "goals", "", "the project's own goals: measured, met or not", 0, 0,
       OPTIONS_RUN | OPT(ONLY) | OPT(KEYS) | OPT(ROUNDS) | OPT(PAGE_CACHE), bench_goals,
       "Exits 1 when a goal is missed. docs/bench.md has the table, with figures.\n" },
