@@ -44,9 +44,15 @@ static const char *bold(FILE *out, bool is_on)
 /* Rows of one heading stand together; the first of them says it. */
 static void heading_of(const json_t *row, char *out, size_t size)
 {
+    const char *unit = strcmp(report_string(row, "kind"), "procs") == 0 ? "process" : "thread";
+    bool is_many = report_number(row, "threads") > 1;
+
     if (*report_string(row, "workload"))
-        snprintf(out, size, "%s, %.0f thread%s, %s", report_string(row, "workload"),
-                 report_number(row, "threads"), report_number(row, "threads") > 1 ? "s" : "",
+        snprintf(out, size, "%s, %.0f %s%s, %s", report_string(row, "workload"),
+                 report_number(row, "threads"), unit,
+                 !is_many       ? ""
+                 : *unit == 'p' ? "es"
+                                : "s",
                  report_string(row, "kind"));
     else
         snprintf(out, size, "%s", report_string(row, "kind"));
@@ -165,6 +171,19 @@ static void print_row(FILE *out, const json_t *rows, const json_t *row, char *he
     }
 }
 
+static void print_hits(FILE *out, const json_t *document)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(document, "rows"), i, row)
+    {
+        if (strcmp(report_string(row, "kind"), "replay") == 0)
+            fprintf(out, "hits  %s: %.2f%%\n", report_string(row, "target"),
+                    100 * report_number(row, "hit_ratio"));
+    }
+}
+
 static void print_notes(FILE *out, const json_t *document)
 {
     const json_t *entry;
@@ -195,5 +214,6 @@ void report_table(FILE *out, const json_t *document)
             report_number(context, "load"), report_number(context, "seed"));
     json_array_foreach((json_t *)(uintptr_t)rows, i, row)
         print_row(out, rows, row, heading, sizeof heading);
+    print_hits(out, document);
     print_notes(out, document);
 }

@@ -13,6 +13,9 @@
     (OPTIONS_RUN | OPT(WORKLOAD) | OPT(TARGET) | OPT(KEYS) | OPT(KEY_SIZE) | OPT(VALUE_SIZE) |     \
      OPT(COMPRESSIBILITY) | OPT(THREADS) | OPT(DISTRIBUTION) | OPT(DURABILITY) | OPT(PAGE_CACHE) | \
      OPT(COLD) | OPT(RATE))
+#define OPTIONS_STORES_FEW                                                                         \
+    (OPTIONS_RUN | OPT(TARGET) | OPT(KEYS) | OPT(KEY_SIZE) | OPT(VALUE_SIZE) |                     \
+     OPT(COMPRESSIBILITY) | OPT(PAGE_CACHE))
 #define OPTIONS_DATA (OPT(DATA) | OPT(FORMAT) | OPT(KEY))
 
 const struct verb bench_verbs[] = {
@@ -43,6 +46,19 @@ const struct verb bench_verbs[] = {
       "and decode, weighed by --reads, and its bytes, weighed by --goal. Costs within 3 % are a "
       "tie,\n"
       "and the simpler codec wins. What is recommended is then confirmed through a real map.\n" },
+    { "procs", "", "independent processes on one store", 0, 0, OPTIONS_STORES_FEW | OPT(PROCS),
+      bench_procs,
+      "Each process opens the store for itself and does 95 % reads, 5 % updates, by Zipf. The\n"
+      "threads of a row are its processes, and op/s is that of all together.\n" },
+    { "churn", "", "entries that come and expire: latency and file size over time", 0, 0,
+      OPTIONS_STORES_FEW | OPT(TTL) | OPT(ROUNDS), bench_churn,
+      "In each round a quarter of --keys is put, new keys every time; an entry lives for four\n"
+      "rounds. The sizes of the files after each round are in the JSON.\n" },
+    { "replay", "TRACE.jsonl", "a recorded trace against targets used as a cache", 1, 1,
+      OPTIONS_RUN | OPT(TARGET) | OPT(PAGE_CACHE), bench_replay,
+      "A line is {\"op\":\"get\",\"key\":\"a\",\"size\":100} or put or del; \"ttl\" is in "
+      "milliseconds.\n"
+      "A get that misses is followed by a put of \"size\" bytes, as a cache is filled.\n" },
     { "policies", "[TRACE...]", "cache policies simulated on traces: hit ratios", 0, -1,
       OPTIONS_RUN | OPT(KEYS) | OPT(POLICY) | OPT(CAPACITY), bench_policies,
       "A trace is a file with a key a line, or JSON lines with \"key\"; without one, Zipf and "
