@@ -1,83 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The HTML report: one file, pictures inline, no scripts, nothing fetched. */
+#include "report/html.h"
 #include "report/style.h"
-#include "report/svg.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void tag(FILE *out, const char *open, const char *text, const char *close)
-{
-    fputs(open, out);
-    svg_text(out, text);
-    fputs(close, out);
-}
-
-/* ---- Rows that belong together; lists are owned by the caller ---- */
-
-static bool is_operation(const json_t *row)
-{
-    return json_object_get(row, "samples_ns") && *report_string(row, "workload");
-}
-
-static json_t *rows_where(const json_t *rows, const char *member, const char *text)
-{
-    json_t *list = json_array();
-    const json_t *row;
-    size_t i;
-
-    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
-    {
-        if (strcmp(report_string(row, member), text) == 0)
-            json_array_append(list, (json_t *)(uintptr_t)row);
-    }
-    return list;
-}
-
-static json_t *rows_with_threads(const json_t *rows, double threads)
-{
-    json_t *list = json_array();
-    const json_t *row;
-    size_t i;
-
-    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
-    {
-        if (report_number(row, "threads") <= threads && report_number(row, "threads") >= threads)
-            json_array_append(list, (json_t *)(uintptr_t)row);
-    }
-    return list;
-}
-
-/* The different texts or numbers of a member, in the order of their first coming. */
-static json_t *different(const json_t *rows, const char *member)
-{
-    json_t *list = json_array();
-    const json_t *row;
-    size_t i, j;
-
-    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
-    {
-        json_t *value = json_object_get(row, member);
-        json_t *known;
-
-        json_array_foreach(list, j, known)
-        {
-            if (json_equal(known, value))
-                break;
-        }
-        if (value && j == json_array_size(list))
-            json_array_append(list, value);
-    }
-    return list;
-}
 
 /* ---- Head ---- */
 
 static void fact(FILE *out, const char *text)
 {
     if (*text)
-        tag(out, "<li>", text, "</li>");
+        html_tag(out, "<li>", text, "</li>");
 }
 
 static void facts(FILE *out, const json_t *document)
@@ -113,7 +48,7 @@ static void command(FILE *out, const json_t *document)
     json_array_foreach(json_object_get(document, "command"), i, word)
     {
         if (i > 0)
-            tag(out, " ", json_string_value(word), "");
+            html_tag(out, " ", json_string_value(word), "");
     }
     fputs("</code></p>\n", out);
 }
@@ -129,321 +64,8 @@ static void head(FILE *out, const json_t *document)
     command(out, document);
     facts(out, document);
     json_array_foreach(json_object_get(document, "warnings"), i, warning)
-        tag(out, "<div class=\"warn\">", json_string_value(warning), "</div>\n");
+        html_tag(out, "<div class=\"warn\">", json_string_value(warning), "</div>\n");
     fputs("</header>\n", out);
-}
-
-/* ---- What maps cost beside their engines, in one sentence each ---- */
-
-static size_t samples_of(const json_t *row, double *out, size_t room)
-{
-    const json_t *list = json_object_get(row, "samples_ns");
-    size_t count = json_array_size(list) < room ? json_array_size(list) : room;
-
-    for (size_t i = 0; i < count; i++)
-        out[i] = json_number_value(json_array_get(list, i));
-    return count;
-}
-
-static const json_t *raw_of(const json_t *rows, const json_t *row)
-{
-    const char *name = report_string(row, "target") + strlen("pdict:");
-    const json_t *other;
-    size_t i;
-
-    json_array_foreach((json_t *)(uintptr_t)rows, i, other)
-    {
-        const char *label = report_string(other, "target");
-
-        if (strncmp(label, "raw:", 4) == 0 && strlen(label + 4) == strcspn(name, "?") &&
-            strncmp(label + 4, name, strlen(label + 4)) == 0 &&
-            strcmp(report_string(other, "workload"), report_string(row, "workload")) == 0 &&
-            json_equal(json_object_get(other, "threads"), json_object_get(row, "threads")))
-            return other;
-    }
-    return NULL;
-}
-
-static const json_t *row_like(const json_t *rows, const json_t *like, const char *target)
-{
-    const json_t *row;
-    size_t i;
-
-    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
-    {
-        if (strcmp(report_string(row, "target"), target) == 0 &&
-            json_equal(json_object_get(row, "workload"), json_object_get(like, "workload")) &&
-            json_equal(json_object_get(row, "threads"), json_object_get(like, "threads")))
-            return row;
-    }
-    return NULL;
-}
-
-/* Time over that of the engine alone; coloured where the difference is hardly by chance. */
-static void ratio_cell(FILE *out, const json_t *row, const json_t *raw)
-{
-    struct bench_comparison comparison;
-    double before[1000];
-    double after[1000];
-    const char *style = "even";
-
-    if (!row || !raw) {
-        fputs("<td class=\"even\">\342\200\223</td>", out);
-        return;
-    }
-    bench_compare(before, samples_of(raw, before, 1000), after, samples_of(row, after, 1000),
-                  &comparison);
-    if (comparison.p < 0.05 && (comparison.ratio < 0.97 || comparison.ratio > 1.03))
-        style = comparison.ratio < 1 ? "up" : "down";
-    fprintf(out,
-            "<td class=\"%s\" title=\"Mann-Whitney p %.3f\"><b>%.2f\303\227</b> "
-            "<small>%.2f\342\200\223%.2f"
-            "</small></td>",
-            style, comparison.p, comparison.ratio, comparison.low, comparison.high);
-}
-
-static void ratio_heading(FILE *out, const json_t *targets)
-{
-    const json_t *target;
-    size_t i;
-
-    fputs("<h2>Maps beside their engines</h2><p>Time of an operation as a multiple of what the "
-          "engine alone takes for the same keys, values and order, in turns; with its 95 % "
-          "interval. Below 1 is faster.</p><div class=\"scroll\"><table><tr><th>workload</th>",
-          out);
-    json_array_foreach((json_t *)(uintptr_t)targets, i, target)
-        tag(out, "<th>", json_string_value(target), "</th>");
-    fputs("</tr>\n", out);
-}
-
-static bool is_first_like(const json_t *rows, size_t at)
-{
-    const json_t *row = json_array_get(rows, at);
-
-    for (size_t i = 0; i < at; i++) {
-        const json_t *other = json_array_get(rows, i);
-
-        if (json_equal(json_object_get(other, "workload"), json_object_get(row, "workload")) &&
-            json_equal(json_object_get(other, "threads"), json_object_get(row, "threads")))
-            return false;
-    }
-    return true;
-}
-
-static void workload_title(const json_t *row, char *out, size_t size)
-{
-    double threads = report_number(row, "threads");
-
-    if (threads > 1)
-        snprintf(out, size, "%s, %.0f threads", report_string(row, "workload"), threads);
-    else
-        snprintf(out, size, "%s", report_string(row, "workload"));
-}
-
-/* One line a workload, one column a map whose engine was measured too. */
-static void ratios(FILE *out, const json_t *rows)
-{
-    json_t *targets = json_array();
-    char title[96];
-    const json_t *row, *target;
-    size_t i, j;
-
-    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
-    {
-        const char *label = report_string(row, "target");
-
-        json_array_foreach(targets, j, target)
-        {
-            if (strcmp(json_string_value(target), label) == 0)
-                break;
-        }
-        if (j == json_array_size(targets) && strncmp(label, "pdict:", 6) == 0 && raw_of(rows, row))
-            json_array_append_new(targets, json_string(label));
-    }
-    if (json_array_size(targets) > 0)
-        ratio_heading(out, targets);
-    for (i = 0; i < json_array_size(rows) && json_array_size(targets) > 0; i++) {
-        if (!is_first_like(rows, i))
-            continue;
-        row = json_array_get(rows, i);
-        workload_title(row, title, sizeof title);
-        tag(out, "<tr><td>", title, "</td>");
-        json_array_foreach(targets, j, target)
-        {
-            const json_t *own = row_like(rows, row, json_string_value(target));
-
-            ratio_cell(out, own, own ? raw_of(rows, own) : NULL);
-        }
-        fputs("</tr>\n", out);
-    }
-    if (json_array_size(targets) > 0)
-        fputs("</table></div>\n", out);
-    json_decref(targets);
-}
-
-/* ---- Workloads ---- */
-
-static void card_begin(FILE *out, const char *title, const char *note)
-{
-    fputs("<section class=\"card\">", out);
-    tag(out, "<h3>", title, "</h3>");
-    tag(out, "<p>", note, "</p>\n");
-}
-
-static void card_end(FILE *out)
-{
-    fputs("</section>\n", out);
-}
-
-typedef void (*chart_fn)(FILE *out, const json_t *rows);
-
-/* A card for every workload at every number of threads. */
-static void cards_of_workloads(FILE *out, const json_t *rows, chart_fn chart, const char *member)
-{
-    json_t *workloads = different(rows, "workload");
-    const json_t *workload, *threads;
-    size_t i, j;
-
-    fputs("<div class=\"grid-of\">\n", out);
-    json_array_foreach(workloads, i, workload)
-    {
-        json_t *some = rows_where(rows, "workload", json_string_value(workload));
-        json_t *counts = different(some, "threads");
-
-        json_array_foreach(counts, j, threads)
-        {
-            json_t *same = rows_with_threads(some, json_number_value(threads));
-            const json_t *first = json_array_get(same, 0);
-            char title[96];
-            char note[96];
-
-            workload_title(first, title, sizeof title);
-            snprintf(note, sizeof note, "%.0f keys, values of %.0f bytes",
-                     report_number(first, "keys"), report_number(first, "value_size"));
-            if (json_object_get(first, member)) {
-                card_begin(out, title, note);
-                chart(out, same);
-                card_end(out);
-            }
-            json_decref(same);
-        }
-        json_decref(counts);
-        json_decref(some);
-    }
-    json_decref(workloads);
-    fputs("</div>\n", out);
-}
-
-/* Workloads that ran with several numbers of threads. */
-static void scaling(FILE *out, const json_t *rows)
-{
-    json_t *workloads = different(rows, "workload");
-    const json_t *workload;
-    bool is_any = false;
-    size_t i;
-
-    json_array_foreach(workloads, i, workload)
-    {
-        json_t *some = rows_where(rows, "workload", json_string_value(workload));
-        json_t *counts = different(some, "threads");
-
-        if (json_array_size(counts) > 1) {
-            if (!is_any)
-                fputs("<h2>Throughput against threads</h2><div class=\"grid-of\">\n", out);
-            is_any = true;
-            card_begin(out, json_string_value(workload), "all threads together");
-            chart_threads(out, some);
-            card_end(out);
-        }
-        json_decref(counts);
-        json_decref(some);
-    }
-    if (is_any)
-        fputs("</div>\n", out);
-    json_decref(workloads);
-}
-
-static void cell_time(FILE *out, const json_t *row, const char *member)
-{
-    char text[32];
-
-    if (json_object_get(row, member))
-        tag(out, "<td>", svg_time(report_number(row, member), text), "</td>");
-    else
-        fputs("<td>\342\200\223</td>", out);
-}
-
-static void operation_table(FILE *out, const json_t *rows)
-{
-    const json_t *row;
-    char text[32];
-    char title[96];
-    size_t i;
-
-    fputs("<details><summary>All figures</summary><div class=\"scroll\"><table><tr><th>workload"
-          "</th><th class=\"text\">target</th><th>median</th><th>op/s</th><th>p50</th><th>p99</th>"
-          "<th>p99.9</th><th>largest</th><th>CPU</th><th>files</th><th>durability</th></tr>\n",
-          out);
-    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
-    {
-        workload_title(row, title, sizeof title);
-        tag(out, "<tr><td>", title, "</td>");
-        tag(out, "<td class=\"text\">", report_string(row, "target"), "</td>");
-        cell_time(out, row, "median_ns");
-        tag(out, "<td>", report_count_text(report_number(row, "ops_per_s"), text), "</td>");
-        cell_time(out, row, "p50_ns");
-        cell_time(out, row, "p99_ns");
-        cell_time(out, row, "p999_ns");
-        cell_time(out, row, "max_ns");
-        cell_time(out, row, "cpu_ns");
-        fprintf(out, "<td>%.1f MiB</td>", report_number(row, "file_bytes") / 1048576);
-        tag(out, "<td>", report_string(row, "durability"), "</td></tr>\n");
-    }
-    fputs("</table></div></details>\n", out);
-}
-
-/* What the harness adds to every figure, measured on a target that does nothing. */
-static void overhead(FILE *out, const json_t *document)
-{
-    json_t *nothing = rows_where(json_object_get(document, "rows"), "target", "raw:null");
-    double samples[64];
-    char text[32];
-    size_t count = 0;
-
-    for (size_t i = 0; i < json_array_size(nothing) && count < 64; i++)
-        samples[count++] = report_number(json_array_get(nothing, i), "median_ns");
-    if (count > 0)
-        fprintf(out, "<p>The harness itself adds %s to each (median of raw:null).</p>\n",
-                svg_time(bench_median(samples, count), text));
-    json_decref(nothing);
-}
-
-static void operations(FILE *out, const json_t *rows)
-{
-    json_t *loads;
-
-    if (json_array_size(rows) == 0)
-        return;
-    ratios(out, rows);
-    fputs("<h2>Time of an operation</h2><p>Median of the samples on a log axis, fastest first; the "
-          "bar is its 95 % interval. Filled: maps of pdict. Hollow: the engine alone, and peers."
-          "</p>\n",
-          out);
-    series_legend(out, rows);
-    cards_of_workloads(out, rows, chart_medians, "median_ns");
-    scaling(out, rows);
-    loads = rows_where(rows, "workload", "load");
-    if (json_array_size(loads) > 0) {
-        fputs("<h2>Growth</h2>", out);
-        cards_of_workloads(out, loads, chart_curve, "curve");
-    }
-    json_decref(loads);
-    fputs("<h2>Latency</h2><p>How many of the operations took no longer. The upper half of each "
-          "picture is the slowest percent. Dashed: the engine alone. Dotted: peers.</p>\n",
-          out);
-    series_legend(out, rows);
-    cards_of_workloads(out, rows, chart_latency, "latency");
-    operation_table(out, rows);
 }
 
 /* ---- Codecs ---- */
@@ -464,12 +86,12 @@ static void codec_table(FILE *out, const json_t *rows)
         double decode = report_number(row, "decode_ns");
 
         fputs(json_is_true(json_object_get(row, "pareto")) ? "<tr class=\"front\">" : "<tr>", out);
-        tag(out, "<td>", report_string(row, "codec"), "</td>");
-        tag(out, "<td class=\"text\">", report_string(row, "cipher"), "</td>");
+        html_tag(out, "<td>", report_string(row, "codec"), "</td>");
+        html_tag(out, "<td class=\"text\">", report_string(row, "cipher"), "</td>");
         fprintf(out, "<td>%.2f\303\227</td>", report_number(row, "ratio"));
-        cell_time(out, row, "encode_ns");
-        cell_time(out, row, "decode_ns");
-        cell_time(out, row, "p99_encode_ns");
+        html_cell_time(out, row, "encode_ns");
+        html_cell_time(out, row, "decode_ns");
+        html_cell_time(out, row, "p99_encode_ns");
         fprintf(out, "<td>%.0f</td><td>%.0f</td></tr>\n", encode > 0 ? bytes * 1e3 / encode : 0,
                 decode > 0 ? bytes * 1e3 / decode : 0);
     }
@@ -484,12 +106,12 @@ static void codecs(FILE *out, const json_t *rows)
           "trained on: the higher, the smaller the values; the further left, the faster. On the "
           "line nothing is both smaller and faster.</p><div class=\"grid-of two\">\n",
           out);
-    card_begin(out, "Writing", "a record encoded");
+    html_card_begin(out, "Writing", "a record encoded");
     chart_codecs(out, rows, "encode_ns", "time to encode a record");
-    card_end(out);
-    card_begin(out, "Reading", "a record decoded");
+    html_card_end(out);
+    html_card_begin(out, "Reading", "a record decoded");
     chart_codecs(out, rows, "decode_ns", "time to decode a record");
-    card_end(out);
+    html_card_end(out);
     fputs("</div>\n", out);
     codec_table(out, rows);
 }
@@ -512,9 +134,9 @@ static void goals(FILE *out, const json_t *rows)
         const json_t *range = json_object_get(row, "ci95");
         bool is_met = json_is_true(json_object_get(row, "met"));
 
-        tag(out, "<tr><td>", report_string(row, "goal"), "</td>");
-        tag(out, "<td class=\"text\">", report_string(row, "title"), "</td>");
-        tag(out, "<td>", report_string(row, "relation"), " ");
+        html_tag(out, "<tr><td>", report_string(row, "goal"), "</td>");
+        html_tag(out, "<td class=\"text\">", report_string(row, "title"), "</td>");
+        html_tag(out, "<td>", report_string(row, "relation"), " ");
         fprintf(
             out,
             "%.2f</td><td>%.2f</td><td>%.2f\342\200\223%.2f</td><td class=\"%s\">%s</td></tr>\n",
@@ -528,7 +150,7 @@ static void goals(FILE *out, const json_t *rows)
 
 static void policies(FILE *out, const json_t *rows)
 {
-    json_t *traces = different(rows, "trace");
+    json_t *traces = html_different(rows, "trace");
     const json_t *trace;
     size_t i;
 
@@ -536,11 +158,11 @@ static void policies(FILE *out, const json_t *rows)
         fputs("<h2>Cache policies</h2><div class=\"grid-of two\">\n", out);
     json_array_foreach(traces, i, trace)
     {
-        json_t *some = rows_where(rows, "trace", json_string_value(trace));
+        json_t *some = html_rows_where(rows, "trace", json_string_value(trace));
 
-        card_begin(out, json_string_value(trace), "share of reads that a cache answers");
+        html_card_begin(out, json_string_value(trace), "share of reads that a cache answers");
         chart_policies(out, some);
-        card_end(out);
+        html_card_end(out);
         json_decref(some);
     }
     if (json_array_size(rows) > 0)
@@ -561,9 +183,9 @@ static void skipped(FILE *out, const json_t *document)
           out);
     json_array_foreach((json_t *)(uintptr_t)list, i, entry)
     {
-        tag(out, "<tr><td>", report_string(entry, "workload"), "</td>");
-        tag(out, "<td class=\"text\">", report_string(entry, "target"), "</td>");
-        tag(out, "<td class=\"text\">", report_string(entry, "reason"), "</td></tr>\n");
+        html_tag(out, "<tr><td>", report_string(entry, "workload"), "</td>");
+        html_tag(out, "<td class=\"text\">", report_string(entry, "target"), "</td>");
+        html_tag(out, "<td class=\"text\">", report_string(entry, "reason"), "</td></tr>\n");
     }
     fputs("</table></div></details>\n", out);
 }
@@ -577,8 +199,8 @@ static void libraries(FILE *out, const json_t *document)
     fputs("<details><summary>Libraries</summary><ul class=\"facts\">", out);
     json_object_foreach(list, name, version)
     {
-        tag(out, "<li>", name, ": ");
-        tag(out, "", json_string_value(version), "</li>");
+        html_tag(out, "<li>", name, ": ");
+        html_tag(out, "", json_string_value(version), "</li>");
     }
     fputs("</ul></details>\n", out);
 }
@@ -601,11 +223,17 @@ static int embed(FILE *out, const json_t *document)
     return PDICT_OK;
 }
 
+static bool is_operation(const json_t *row)
+{
+    return json_object_get(row, "samples_ns") && *report_string(row, "workload");
+}
+
 static int body(FILE *out, const json_t *document)
 {
     const json_t *rows = json_object_get(document, "rows");
-    json_t *of_kind[3] = { rows_where(rows, "kind", "codec"), rows_where(rows, "kind", "goal"),
-                           rows_where(rows, "kind", "policy") };
+    json_t *of_kind[3] = { html_rows_where(rows, "kind", "codec"),
+                           html_rows_where(rows, "kind", "goal"),
+                           html_rows_where(rows, "kind", "policy") };
     json_t *rest = json_array();
     const json_t *row;
     size_t i;
@@ -619,8 +247,8 @@ static int body(FILE *out, const json_t *document)
     goals(out, of_kind[1]);
     codecs(out, of_kind[0]);
     policies(out, of_kind[2]);
-    operations(out, rest);
-    overhead(out, document);
+    html_operations(out, rest);
+    html_overhead(out, document);
     skipped(out, document);
     libraries(out, document);
     for (i = 0; i < 3; i++)

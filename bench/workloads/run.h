@@ -193,10 +193,16 @@ int contest_open(struct contest *contest, const struct invocation *in, const cha
 int contest_run(struct contest *contest, const struct workload *workload);
 void contest_close(struct contest *contest);
 
-/* Also for those who measure in their own way. */
+/* contestant.c: also for those who measure in their own way. */
+/** Put keys from..to, `batch` a commit. */
+int contestant_put(struct contest *contest, struct contestant *one, size_t from, size_t to,
+                   size_t batch);
+/** What was put is what comes back: a hundred keys of those that contest_fill() or a load put. */
+int contestant_verify(struct contest *contest, struct contestant *one);
 int contestant_open(struct contest *contest, struct contestant *one, bool is_uncached);
 void contestant_close(struct contestant *one);
 int contestant_sessions(struct contestant *one, size_t count, enum driver_durability durability);
+/** All keys, in large batches, and a look at whether they came back. */
 int contest_fill(struct contest *contest, struct contestant *one);
 
 #endif
