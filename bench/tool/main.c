@@ -36,7 +36,9 @@ const struct verb bench_verbs[] = {
       "  pdict-bench codec --data /var/lib/dpkg/status --format deb822 --html report.html\n"
       "After a codec, a bare number or a range is another level of it: zlib:1-9,zstd:-3,1-12. "
       "Every\n"
-      "record is encoded, decoded and compared before anything is timed. `none` is a copy.\n" },
+      "record is encoded, decoded and compared before anything is timed. `none` hands a record on "
+      "as\n"
+      "it is, and copies it to decode.\n" },
     { "recommend", "", "codecs and backend for your records, as a URI to paste", 0, 0,
       OPTIONS_RUN | OPTIONS_DATA | OPT(CODECS) | OPT(READS) | OPT(GOAL) | OPT(SECRET) | OPT(APPLY),
       bench_recommend,
