@@ -44,9 +44,14 @@ static double stored_bytes(const struct codec_result *result)
     return (double)result->bytes_out / (double)result->records;
 }
 
+/* The fastest rounds: whatever disturbs a measurement makes it slower, and a choice should not
+ * depend on who else was busy. */
 static double cost(const struct advice *advice, const struct codec_result *result)
 {
-    return (1 - advice->reads) * codec_encode_ns(result) + advice->reads * codec_decode_ns(result) +
+    double encode_ns = bench_quantile(result->encode, result->rounds, 0);
+    double decode_ns = bench_quantile(result->decode, result->rounds, 0);
+
+    return (1 - advice->reads) * encode_ns + advice->reads * decode_ns +
            stored_bytes(result) * byte_ns[advice->goal];
 }
 

@@ -284,23 +284,33 @@ void chart_threads(FILE *out, const json_t *rows)
     svg_end(out);
 }
 
-static size_t curve_of(const json_t *row, struct point *out, size_t room)
+/* The points of a member that is a list of pairs. */
+static size_t points_of(const json_t *row, const char *member, struct point *out, size_t room)
 {
-    const json_t *curve = json_object_get(row, "curve");
-    size_t count = json_array_size(curve);
+    const json_t *pairs = json_object_get(row, member);
+    size_t count = json_array_size(pairs);
 
-    if (count > room)
-        count = room;
+    if (count > room || strcmp(report_string(row, "target"), "raw:null") == 0)
+        count = 0;
     for (size_t i = 0; i < count; i++) {
-        const json_t *point = json_array_get(curve, i);
+        const json_t *pair = json_array_get(pairs, i);
 
-        out[i] = (struct point){ json_number_value(json_array_get(point, 0)),
-                                 json_number_value(json_array_get(point, 1)) };
+        out[i] = (struct point){ json_number_value(json_array_get(pair, 0)),
+                                 json_number_value(json_array_get(pair, 1)) };
     }
     return count;
 }
 
-void chart_curve(FILE *out, const json_t *rows)
+struct curve_texts {
+    const char *member;
+    const char *description;
+    const char *x_title;
+    const char *y_title;
+    svg_label_fn y_label;
+    bool is_log;
+};
+
+static void curves(FILE *out, const json_t *rows, const struct curve_texts *texts)
 {
     struct point points[256];
     double low = INFINITY;
@@ -312,8 +322,7 @@ void chart_curve(FILE *out, const json_t *rows)
 
     json_array_foreach((json_t *)(uintptr_t)rows, i, row)
     {
-        size_t n =
-            strcmp(report_string(row, "target"), "raw:null") ? curve_of(row, points, 256) : 0;
+        size_t n = points_of(row, texts->member, points, 256);
 
         for (size_t j = 0; j < n; j++) {
             low = fmin(low, points[j].y);
@@ -324,15 +333,36 @@ void chart_curve(FILE *out, const json_t *rows)
     if (high <= 0)
         return;
     x = svg_axis(0, most, false, LINES_LEFT, SVG_WIDTH - 14);
-    y = svg_axis(low, high, true, LINES_BOTTOM, LINES_TOP);
-    svg_begin(out, LINES_BOTTOM + 34, "time of an operation while the store grows");
-    svg_x_axis(out, &x, LINES_TOP, LINES_BOTTOM, svg_count, "keys in the store");
-    svg_y_axis(out, &y, LINES_LEFT, SVG_WIDTH - 6, svg_time, "time of one insert");
+    y = svg_axis(texts->is_log ? low : 0, high, texts->is_log, LINES_BOTTOM, LINES_TOP);
+    svg_begin(out, LINES_BOTTOM + 34, texts->description);
+    svg_x_axis(out, &x, LINES_TOP, LINES_BOTTOM, svg_count, texts->x_title);
+    svg_y_axis(out, &y, LINES_LEFT, SVG_WIDTH - 6, texts->y_label, texts->y_title);
     json_array_foreach((json_t *)(uintptr_t)rows, i, row)
-    {
-        if (strcmp(report_string(row, "target"), "raw:null") != 0)
-            draw_points(out, report_string(row, "target"), points, curve_of(row, points, 256), &x,
-                        &y);
-    }
+        draw_points(out, report_string(row, "target"), points,
+                    points_of(row, texts->member, points, 256), &x, &y);
     svg_end(out);
+}
+
+void chart_curve(FILE *out, const json_t *rows)
+{
+    static const struct curve_texts texts = { "curve",
+                                              "time of an insert while the store grows",
+                                              "keys in the store",
+                                              "time of one insert",
+                                              svg_time,
+                                              true };
+
+    curves(out, rows, &texts);
+}
+
+void chart_sizes(FILE *out, const json_t *rows)
+{
+    static const struct curve_texts texts = { "sizes",
+                                              "bytes of the files after each round",
+                                              "rounds, an entry lives for four",
+                                              "bytes of all files",
+                                              svg_bytes,
+                                              false };
+
+    curves(out, rows, &texts);
 }

@@ -116,6 +116,29 @@ static void codecs(FILE *out, const json_t *rows)
     codec_table(out, rows);
 }
 
+/* What `recommend` came to: the URI to paste, and why. */
+static void recommendation(FILE *out, const json_t *document)
+{
+    const json_t *advice = json_object_get(document, "recommendation");
+    const json_t *confirmation = json_object_get(document, "confirmation");
+    char texts[2][32];
+
+    if (!advice)
+        return;
+    html_tag(out, "<h2>Recommended</h2><pre>", report_string(advice, "uri"), "</pre>");
+    html_tag(out, "<p>", report_string(advice, "backend"), ": ");
+    html_tag(out, "", report_string(advice, "reason"), ".</p>");
+    if (confirmation)
+        fprintf(out,
+                "<p>Confirmed with %.0f records that nothing was chosen by: put in %s, read in %s "
+                "each, %.2f\303\227 smaller with keys and headers, all the same.</p>\n",
+                report_number(confirmation, "records"),
+                svg_time(report_number(confirmation, "put_ns"), texts[0]),
+                svg_time(report_number(confirmation, "get_ns"), texts[1]),
+                report_number(confirmation, "logical_bytes") /
+                    report_number(confirmation, "stored_bytes"));
+}
+
 /* ---- Goals, policies, notes ---- */
 
 static void goals(FILE *out, const json_t *rows)
@@ -244,6 +267,7 @@ static int body(FILE *out, const json_t *document)
             json_array_append(rest, (json_t *)(uintptr_t)row);
     }
     head(out, document);
+    recommendation(out, document);
     goals(out, of_kind[1]);
     codecs(out, of_kind[0]);
     policies(out, of_kind[2]);

@@ -281,10 +281,20 @@ void html_overhead(FILE *out, const json_t *document)
     json_decref(nothing);
 }
 
+static void growth(FILE *out, const json_t *rows, const char *workload, const char *title,
+                   chart_fn chart, const char *member)
+{
+    json_t *some = html_rows_where(rows, "workload", workload);
+
+    if (json_array_size(some) > 0) {
+        html_tag(out, "<h2>", title, "</h2>");
+        cards_of_workloads(out, some, chart, member);
+    }
+    json_decref(some);
+}
+
 void html_operations(FILE *out, const json_t *rows)
 {
-    json_t *loads;
-
     if (json_array_size(rows) == 0)
         return;
     ratios(out, rows);
@@ -295,12 +305,8 @@ void html_operations(FILE *out, const json_t *rows)
     series_legend(out, rows);
     cards_of_workloads(out, rows, chart_medians, "median_ns");
     scaling(out, rows);
-    loads = html_rows_where(rows, "workload", "load");
-    if (json_array_size(loads) > 0) {
-        fputs("<h2>Growth</h2>", out);
-        cards_of_workloads(out, loads, chart_curve, "curve");
-    }
-    json_decref(loads);
+    growth(out, rows, "load", "Growth", chart_curve, "curve");
+    growth(out, rows, "churn", "Size of the files", chart_sizes, "sizes");
     fputs("<h2>Latency</h2><p>How many of the operations took no longer. The upper half of each "
           "picture is the slowest percent. Dashed: the engine alone. Dotted: peers.</p>\n",
           out);

@@ -16,7 +16,8 @@ static const char *const report_style[] = {
     "*{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--ink);",
     "font:15px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;",
     "-webkit-text-size-adjust:100%}main{max-width:1240px;margin:0 auto;padding:28px 16px 64px}",
-    "header{margin-bottom:20px}h1{font-size:26px;line-height:1.2;margin:0 0 4px;",
+    "header{margin-bottom:20px}*+header{margin-top:72px}h1{font-size:26px;line-height:1.2;margin:0 "
+    "0 4px;",
     "letter-spacing:-.02em}h1 b{color:var(--accent);font-weight:inherit}h2{font-size:19px;",
     "margin:40px 0 4px;letter-spacing:-.01em}h3{font-size:15px;margin:0 0 2px}",
     "p{margin:4px 0;color:var(--soft);max-width:78ch}.facts{display:flex;flex-wrap:wrap;gap:6px;",

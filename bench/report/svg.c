@@ -55,6 +55,13 @@ const char *svg_count(double count, char out[32])
     return with_unit(count / 1e6, "M", out);
 }
 
+const char *svg_bytes(double bytes, char out[32])
+{
+    if (bytes < 1e6)
+        return with_unit(bytes / 1e3, " kB", out);
+    return with_unit(bytes / 1e6, " MB", out);
+}
+
 const char *svg_plain(double number, char out[32])
 {
     snprintf(out, 32, "%.3g", number);

@@ -31,6 +31,7 @@ void svg_begin(FILE *out, double height, const char *description);
 void svg_end(FILE *out);
 const char *svg_time(double ns, char out[32]);     /**< shortest: "10 us" */
 const char *svg_count(double count, char out[32]); /**< shortest: "10k" */
+const char *svg_bytes(double bytes, char out[32]);
 const char *svg_plain(double number, char out[32]);
 
 /* series.c: one colour for each engine, one style for each family, throughout a report. */
@@ -48,6 +49,7 @@ void chart_medians(FILE *out, const json_t *rows);
 void chart_latency(FILE *out, const json_t *rows);
 void chart_threads(FILE *out, const json_t *rows);
 void chart_curve(FILE *out, const json_t *rows);
+void chart_sizes(FILE *out, const json_t *rows);
 
 /* chart_codecs.c */
 void chart_codecs(FILE *out, const json_t *rows, const char *member, const char *title);
