@@ -81,14 +81,22 @@ struct codec_result {
     bool is_pareto;
 };
 
-/** One contestant while the rounds go round. */
-struct codec_run;
+/** What to measure: all pairs of compressor and cipher on records from..to, in turns. */
+struct codec_plan {
+    const struct records *records;
+    size_t from;
+    size_t to;
+    const struct candidate *compressors;
+    size_t n_compressors;
+    const struct candidate *ciphers;
+    size_t n_ciphers;
+    uint64_t time_ns; /**< of a pair, encoding and decoding together */
+    uint64_t rounds;
+    uint64_t seed;
+};
 
-/** Measure all pairs of compressor and cipher on records from..to, in turns; `results` as many. */
-int codec_measure(const struct records *records, size_t from, size_t to,
-                  const struct candidate *compressors, size_t n_compressors,
-                  const struct candidate *ciphers, size_t n_ciphers, uint64_t time_ns,
-                  uint64_t rounds, uint64_t seed, struct codec_result *results);
+/** `results` has room for every pair; codec_results_free() frees them, also after a failure. */
+int codec_measure(const struct codec_plan *plan, struct codec_result *results);
 void codec_results_free(struct codec_result *results, size_t count);
 double codec_ratio(const struct codec_result *result);
 double codec_encode_ns(const struct codec_result *result);

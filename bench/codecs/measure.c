@@ -20,7 +20,6 @@ struct codec_run {
         size_t at, size;
         bool is_packed;
     } * places;
-    size_t kept_room;
     unsigned char key[64];
     unsigned char nonce[32];
     uint64_t clock_ns;
@@ -93,22 +92,21 @@ static void run_close(struct codec_run *run)
     free(run->places);
 }
 
-static int run_open(struct codec_run *run, const struct records *records, size_t from, size_t to)
+static int run_open(struct codec_run *run, const struct codec_plan *plan)
 {
     size_t most = 0;
     size_t total = 0;
     int status;
 
-    for (size_t i = from; i < to; i++) {
-        most = records->places[i].size > most ? records->places[i].size : most;
-        total += records->places[i].size + tag_size(run);
+    for (size_t i = plan->from; i < plan->to; i++) {
+        most = plan->records->places[i].size > most ? plan->records->places[i].size : most;
+        total += plan->records->places[i].size + tag_size(run);
     }
     run->packed = malloc(most + 1);
     run->plain = malloc(most + 1);
     run->sealed = malloc(most + tag_size(run) + 1);
     run->kept = malloc(total + 1);
-    run->places = malloc((to - from + 1) * sizeof *run->places);
-    run->kept_room = total + 1;
+    run->places = malloc((plan->to - plan->from + 1) * sizeof *run->places);
     run->result->encode_latency = calloc(1, sizeof *run->result->encode_latency);
     run->result->decode_latency = calloc(1, sizeof *run->result->decode_latency);
     if (!run->packed || !run->plain || !run->sealed || !run->kept || !run->places ||
@@ -200,15 +198,15 @@ static void note(struct codec_run *run, struct bench_histogram *latency, uint64_
 }
 
 /* All records once, kept: what decoding starts from, and the size. */
-static int encode_all(struct codec_run *run, const struct records *records, size_t from, size_t to)
+static int encode_all(struct codec_run *run, const struct codec_plan *plan)
 {
     struct codec_result *result = run->result;
     size_t used = 0;
 
     result->bytes_in = result->bytes_out = 0;
-    for (size_t i = from; i < to; i++) {
-        struct kept *kept = &run->places[i - from];
-        pdict_slice in = records_value(records, i);
+    for (size_t i = plan->from; i < plan->to; i++) {
+        struct kept *kept = &run->places[i - plan->from];
+        pdict_slice in = records_value(plan->records, i);
         pdict_slice out;
         int status = encode(run, in, &out, &kept->is_packed);
 
@@ -221,19 +219,18 @@ static int encode_all(struct codec_run *run, const struct records *records, size
         result->bytes_in += in.size;
         result->bytes_out += out.size;
     }
-    result->records = to - from;
+    result->records = plan->to - plan->from;
     return PDICT_OK;
 }
 
-static int check_round_trip(struct codec_run *run, const struct records *records, size_t from,
-                            size_t to)
+static int check_round_trip(struct codec_run *run, const struct codec_plan *plan)
 {
     char name[96];
 
     codec_name(run->result, name, sizeof name);
-    for (size_t i = from; i < to; i++) {
-        const struct kept *kept = &run->places[i - from];
-        pdict_slice wanted = records_value(records, i);
+    for (size_t i = plan->from; i < plan->to; i++) {
+        const struct kept *kept = &run->places[i - plan->from];
+        pdict_slice wanted = records_value(plan->records, i);
         int status = decode(run, pdict_bytes(run->kept + kept->at, kept->size), kept->is_packed,
                             wanted.size);
 
@@ -245,8 +242,7 @@ static int check_round_trip(struct codec_run *run, const struct records *records
     return PDICT_OK;
 }
 
-static int encode_round(struct codec_run *run, const struct records *records, size_t from,
-                        size_t to, uint64_t budget_ns)
+static int encode_round(struct codec_run *run, const struct codec_plan *plan, uint64_t budget_ns)
 {
     struct codec_result *result = run->result;
     uint64_t begun_ns = bench_now_ns();
@@ -255,12 +251,12 @@ static int encode_round(struct codec_run *run, const struct records *records, si
     int status = PDICT_OK;
 
     while (status == PDICT_OK && (done == 0 || took_ns < budget_ns)) {
-        for (size_t i = from; i < to && status == PDICT_OK; i++, done++) {
+        for (size_t i = plan->from; i < plan->to && status == PDICT_OK; i++, done++) {
             uint64_t one_ns = i % EVERY == 0 ? bench_now_ns() : 0;
             pdict_slice out;
             bool is_packed;
 
-            status = encode(run, records_value(records, i), &out, &is_packed);
+            status = encode(run, records_value(plan->records, i), &out, &is_packed);
             if (one_ns)
                 note(run, result->encode_latency, one_ns);
         }
@@ -270,8 +266,7 @@ static int encode_round(struct codec_run *run, const struct records *records, si
     return status;
 }
 
-static int decode_round(struct codec_run *run, const struct records *records, size_t from,
-                        size_t to, uint64_t budget_ns)
+static int decode_round(struct codec_run *run, const struct codec_plan *plan, uint64_t budget_ns)
 {
     struct codec_result *result = run->result;
     uint64_t begun_ns = bench_now_ns();
@@ -280,12 +275,12 @@ static int decode_round(struct codec_run *run, const struct records *records, si
     int status = PDICT_OK;
 
     while (status == PDICT_OK && (done == 0 || took_ns < budget_ns)) {
-        for (size_t i = from; i < to && status == PDICT_OK; i++, done++) {
-            const struct kept *kept = &run->places[i - from];
+        for (size_t i = plan->from; i < plan->to && status == PDICT_OK; i++, done++) {
+            const struct kept *kept = &run->places[i - plan->from];
             uint64_t one_ns = i % EVERY == 0 ? bench_now_ns() : 0;
 
             status = decode(run, pdict_bytes(run->kept + kept->at, kept->size), kept->is_packed,
-                            records->places[i].size);
+                            plan->records->places[i].size);
             if (one_ns)
                 note(run, result->decode_latency, one_ns);
         }
@@ -295,23 +290,23 @@ static int decode_round(struct codec_run *run, const struct records *records, si
     return status;
 }
 
-static int play_rounds(struct codec_run *runs, size_t count, const struct records *records,
-                       size_t from, size_t to, uint64_t budget_ns, uint64_t rounds, uint64_t seed)
+static int play_rounds(struct codec_run *runs, size_t count, const struct codec_plan *plan)
 {
+    uint64_t budget_ns = plan->time_ns / plan->rounds / 2;
     struct bench_rng rng;
     int status = PDICT_OK;
 
-    bench_rng_seed(&rng, seed, 13);
-    for (uint64_t round = 0; round < rounds && status == PDICT_OK; round++) {
+    bench_rng_seed(&rng, plan->seed, 13);
+    for (uint64_t round = 0; round < plan->rounds && status == PDICT_OK; round++) {
         size_t first = bench_rng_below(&rng, count);
 
         for (size_t i = 0; i < count && status == PDICT_OK; i++) {
             struct codec_run *run = &runs[(first + i) % count];
 
             bench_progress("codecs, round %llu of %llu, %s", (unsigned long long)round + 1,
-                           (unsigned long long)rounds, run->result->compressor->name);
-            if ((status = encode_round(run, records, from, to, budget_ns)) == PDICT_OK)
-                status = decode_round(run, records, from, to, budget_ns);
+                           (unsigned long long)plan->rounds, run->result->compressor->name);
+            if ((status = encode_round(run, plan, budget_ns)) == PDICT_OK)
+                status = decode_round(run, plan, budget_ns);
             run->result->rounds++;
             if (status == PDICT_OK)
                 status = bench_interrupted();
@@ -320,27 +315,24 @@ static int play_rounds(struct codec_run *runs, size_t count, const struct record
     return status;
 }
 
-int codec_measure(const struct records *records, size_t from, size_t to,
-                  const struct candidate *compressors, size_t n_compressors,
-                  const struct candidate *ciphers, size_t n_ciphers, uint64_t time_ns,
-                  uint64_t rounds, uint64_t seed, struct codec_result *results)
+int codec_measure(const struct codec_plan *plan, struct codec_result *results)
 {
-    size_t count = n_compressors * n_ciphers;
+    size_t count = plan->n_compressors * plan->n_ciphers;
     struct codec_run *runs = calloc(count, sizeof *runs);
     uint64_t clock_ns = (uint64_t)bench_clock_cost_ns();
     int status = runs ? PDICT_OK : pdict_fail(PDICT_NOMEM, "--codecs: out of memory");
 
     for (size_t i = 0; i < count && status == PDICT_OK; i++) {
-        results[i] = (struct codec_result){ .compressor = &compressors[i / n_ciphers],
-                                            .cipher = &ciphers[i % n_ciphers] };
+        results[i] = (struct codec_result){ .compressor = &plan->compressors[i / plan->n_ciphers],
+                                            .cipher = &plan->ciphers[i % plan->n_ciphers] };
         runs[i].result = &results[i];
         runs[i].clock_ns = clock_ns;
-        if ((status = run_open(&runs[i], records, from, to)) == PDICT_OK &&
-            (status = encode_all(&runs[i], records, from, to)) == PDICT_OK)
-            status = check_round_trip(&runs[i], records, from, to);
+        if ((status = run_open(&runs[i], plan)) == PDICT_OK &&
+            (status = encode_all(&runs[i], plan)) == PDICT_OK)
+            status = check_round_trip(&runs[i], plan);
     }
     if (status == PDICT_OK)
-        status = play_rounds(runs, count, records, from, to, time_ns / rounds / 2, rounds, seed);
+        status = play_rounds(runs, count, plan);
     for (size_t i = 0; i < count && runs; i++)
         run_close(&runs[i]);
     free(runs);

@@ -282,8 +282,17 @@ static int measure(struct advice *advice, const struct invocation *in, uint64_t 
     advice->count = n_compressors * n_ciphers;
     if (!(advice->results = calloc(advice->count, sizeof *advice->results)))
         return pdict_fail(PDICT_NOMEM, "recommend: out of memory");
-    status = codec_measure(&advice->records, from, advice->records.count, advice->compressors,
-                           n_compressors, ciphers, n_ciphers, time_ns, 10, seed, advice->results);
+    status = codec_measure(&(struct codec_plan){ .records = &advice->records,
+                                                 .from = from,
+                                                 .to = advice->records.count,
+                                                 .compressors = advice->compressors,
+                                                 .n_compressors = n_compressors,
+                                                 .ciphers = ciphers,
+                                                 .n_ciphers = n_ciphers,
+                                                 .time_ns = time_ns,
+                                                 .rounds = 10,
+                                                 .seed = seed },
+                           advice->results);
     bench_progress_end();
     return status;
 }

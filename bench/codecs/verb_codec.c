@@ -8,60 +8,81 @@
 
 #define DEFAULT_CODECS "none,zlib:1,6,9,zstd:-5,-3,1,3,6,9,12"
 
-/* All of this build, where the default list names one that it lacks. */
+/* Without what the list names there is nothing to compare but a copy. */
 static const char *default_codecs(void)
 {
     return pdict_codec_find("zstd") && pdict_codec_find("zlib") ? DEFAULT_CODECS : "none";
 }
 
-int bench_codec(struct invocation *in)
+/* `candidates` has room for the compressors, then for as many ciphers. */
+static int read_plan(const struct invocation *in, struct candidate *candidates,
+                     struct codec_plan *plan)
 {
-    struct candidate *compressors = calloc(2 * CANDIDATES, sizeof *compressors);
-    struct candidate *ciphers = compressors + CANDIDATES;
-    struct codec_result *results = NULL;
-    uint64_t time_ns = bench_has(in, OPT_QUICK) ? 50000000u : 500000000u;
-    uint64_t rounds = 10;
-    uint64_t seed = 42;
-    struct records records = { 0 };
-    struct profile profile;
-    size_t n_compressors = 0, n_ciphers = 0;
-    json_t *document = NULL;
-    int status = compressors ? PDICT_OK : pdict_fail(PDICT_NOMEM, "codec: out of memory");
+    struct candidate *ciphers = candidates + CANDIDATES;
+    int status;
 
-    if (status != PDICT_OK || (status = bench_duration(in, OPT_TIME, &time_ns)) != PDICT_OK ||
-        (status = bench_number(in, OPT_SAMPLES, 10, 200, &rounds)) != PDICT_OK ||
-        (status = bench_number(in, OPT_SEED, 0, UINT64_C(1) << 53, &seed)) != PDICT_OK ||
+    *plan = (struct codec_plan){ .compressors = candidates,
+                                 .ciphers = ciphers,
+                                 .time_ns = bench_has(in, OPT_QUICK) ? 50000000u : 500000000u,
+                                 .rounds = 10,
+                                 .seed = 42 };
+    if ((status = bench_duration(in, OPT_TIME, &plan->time_ns)) == PDICT_OK &&
+        (status = bench_number(in, OPT_SAMPLES, 10, 200, &plan->rounds)) == PDICT_OK &&
+        (status = bench_number(in, OPT_SEED, 0, UINT64_C(1) << 53, &plan->seed)) == PDICT_OK &&
         (status = candidates_parse(bench_text(in, OPT_CODECS, default_codecs()), PDICT_COMPRESSOR,
-                                   "codecs", compressors, &n_compressors)) != PDICT_OK ||
-        (status = candidates_parse(bench_text(in, OPT_CIPHER, "none"), PDICT_CIPHER, "cipher",
-                                   ciphers, &n_ciphers)) != PDICT_OK ||
-        (status = records_read(in, &records)) != PDICT_OK)
-        goto done;
-    records_shuffle(&records, seed);
-    records_profile(&records, &profile);
-    document = report_new(in, seed);
+                                   "codecs", candidates, &plan->n_compressors)) == PDICT_OK)
+        status = candidates_parse(bench_text(in, OPT_CIPHER, "none"), PDICT_CIPHER, "cipher",
+                                  ciphers, &plan->n_ciphers);
+    return status;
+}
+
+static int measure(struct invocation *in, const struct codec_plan *plan)
+{
+    size_t count = plan->n_compressors * plan->n_ciphers;
+    struct codec_result *results = calloc(count, sizeof *results);
+    json_t *document = report_new(in, plan->seed);
+    struct profile profile;
+    int status;
+
     bench_interrupt_catch();
     bench_progress_begin(in);
-    if (!(results = calloc(n_compressors * n_ciphers, sizeof *results)))
-        status = pdict_fail(PDICT_NOMEM, "codec: out of memory");
-    else
-        status = codec_measure(&records, 0, records.count, compressors, n_compressors, ciphers,
-                               n_ciphers, time_ns, rounds, seed, results);
+    records_profile(plan->records, &profile);
+    status =
+        results ? codec_measure(plan, results) : pdict_fail(PDICT_NOMEM, "codec: out of memory");
     bench_progress_end();
     if (status != PDICT_OK)
         goto done;
-    if (records.offered > records.count)
-        report_warn(document, "the first %zu of %llu records were measured", records.count,
-                    (unsigned long long)records.offered);
-    codec_mark_pareto(results, n_compressors * n_ciphers);
-    codec_report(document, results, n_compressors * n_ciphers);
+    if (plan->records->offered > plan->records->count)
+        report_warn(document, "the first %zu of %llu records were measured", plan->records->count,
+                    (unsigned long long)plan->records->offered);
+    codec_mark_pareto(results, count);
+    codec_report(document, results, count);
     if (strcmp(bench_text(in, OPT_JSON, ""), "-") != 0)
         profile_print(stdout, &profile);
     status = report_finish(in, document);
 done:
-    codec_results_free(results, n_compressors * n_ciphers);
+    codec_results_free(results, count);
     json_decref(document);
+    return status;
+}
+
+int bench_codec(struct invocation *in)
+{
+    struct candidate *candidates = calloc(2 * CANDIDATES, sizeof *candidates);
+    struct records records = { 0 };
+    struct codec_plan plan;
+    int status;
+
+    if (!candidates)
+        return pdict_fail(PDICT_NOMEM, "codec: out of memory");
+    if ((status = read_plan(in, candidates, &plan)) == PDICT_OK &&
+        (status = records_read(in, &records)) == PDICT_OK) {
+        records_shuffle(&records, plan.seed);
+        plan.records = &records;
+        plan.to = records.count;
+        status = measure(in, &plan);
+    }
     records_free(&records);
-    free(compressors);
+    free(candidates);
     return status;
 }

@@ -113,16 +113,14 @@ struct slice_thread {
     size_t count;
     char *new_keys; /**< the bytes of keys that are not among the loaded ones */
     uint64_t seed;
-    const unsigned *scan_limits;
 };
 
 struct slice {
     const struct workload *workload;
     const struct run_data *data;
     size_t n_threads;
-    size_t room;        /**< operations a thread, at most */
-    uint64_t number;    /**< which slice of its workload this is */
-    uint64_t first_new; /**< number of the first key that this slice may insert */
+    size_t room;     /**< operations a thread, at most */
+    uint64_t number; /**< which slice of its workload this is */
     struct slice_thread threads[RUN_THREADS];
 };
 
