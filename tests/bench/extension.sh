@@ -3,7 +3,7 @@
 . "$SRC/tests/bench/support/bench.sh"
 
 cc=${CC:-cc}
-if ! command -v "$cc" >/dev/null || [ -n "${ASAN_OPTIONS:-}" ]; then
+if ! command -v "$cc" >/dev/null || [ -n "${SANITIZE:-}" ]; then
     echo "skip no compiler to make an extension with, or one that would lack the sanitizer"
     exit 77
 fi
