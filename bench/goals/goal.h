@@ -52,12 +52,13 @@ void goal_pair_close(struct goal_pair *pair);
 int goal_pair_time(struct goal_run *run, struct goal_pair *pair, const struct workload *workload,
                    uint64_t round, double ns[2]);
 
-/* goals_store.c, goals_load.c, goals_codec.c */
+/* goals_store.c, goals_threads.c, goals_load.c, goals_codec.c */
 int goal_get(struct goal_run *run, const char *engine, struct goal_samples *out);
 int goal_visit(struct goal_run *run, const char *engine, struct goal_samples *out);
 int goal_put(struct goal_run *run, const char *engine, struct goal_samples *out);
 int goal_growth(struct goal_run *run, const char *engine, struct goal_samples *out);
 int goal_open(struct goal_run *run, const char *engine, struct goal_samples *out);
+int goal_threads(struct goal_run *run, const char *argument, struct goal_samples *out);
 int goal_load(struct goal_run *run, const char *engine, struct goal_samples *out);
 int goal_load_memory(struct goal_run *run, const char *engine, struct goal_samples *out);
 int goal_codec(struct goal_run *run, const char *which, struct goal_samples *out);
