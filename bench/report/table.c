@@ -130,7 +130,7 @@ static void codec_row(FILE *out, const json_t *row)
 
 static void goal_row(FILE *out, const json_t *row)
 {
-    fprintf(out, "%-5s %-58s %5s %8.2f %9.2f  %s\n", report_string(row, "goal"),
+    fprintf(out, "%-5s %-63s %5s %8.2f %9.2f  %s\n", report_string(row, "goal"),
             report_string(row, "title"), report_string(row, "relation"),
             report_number(row, "bound"), report_number(row, "measured"),
             json_is_true(json_object_get(row, "met")) ? "met" : "NOT MET");
@@ -158,7 +158,7 @@ static void print_row(FILE *out, const json_t *rows, const json_t *row, char *he
         codec_row(out, row);
     } else if (strcmp(kind, "goal") == 0) {
         if (is_new)
-            fprintf(out, "\n%-5s %-58s %14s %9s\n", "goal", "", "bound", "measured");
+            fprintf(out, "\n%-5s %-63s %14s %9s\n", "goal", "", "bound", "measured");
         goal_row(out, row);
     } else if (strcmp(kind, "policy") == 0) {
         if (is_new)
