@@ -3,19 +3,20 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "base/base.h"
+#include "base/chores.h"
 
 static atomic_uint fork_count;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void count_fork(void)
+static void child(void)
 {
     atomic_fetch_add(&fork_count, 1);
+    pdict__chores_fork_child();
 }
 
 static void watch_forks(void)
 {
-    pthread_atfork(NULL, NULL, count_fork);
+    pthread_atfork(pdict__chores_fork_prepare, pdict__chores_fork_parent, child);
 }
 
 unsigned pdict__fork_count(void)
