@@ -248,6 +248,28 @@ static void trace_scan_close(void *self, void *cursor)
     say(trace, PDICT_OK, "scan_close");
 }
 
+/* Where the backend below keeps no access times there is no row that has one. */
+static int trace_access_put(void *self, void *txn, uint32_t map, const pdict_access *items,
+                            size_t count)
+{
+    struct trace *trace = self;
+    int status = PDICT_OK;
+
+    if (trace->next->access_put)
+        status = trace->next->access_put(trace->below, txn, map, items, count);
+    return say(trace, status, "access_put map %" PRIu32 ", %zu times", map, count);
+}
+
+static int trace_access_get(void *self, void *txn, uint32_t map, uint64_t id, int64_t *accessed_ms)
+{
+    struct trace *trace = self;
+    int status = PDICT_NOTFOUND;
+
+    if (trace->next->access_get)
+        status = trace->next->access_get(trace->below, txn, map, id, accessed_ms);
+    return say(trace, status, "access_get map %" PRIu32, map);
+}
+
 /* ---- facts and upkeep ---- */
 
 static int trace_stat(void *self, pdict_backend_stat *stat)
@@ -374,4 +396,6 @@ const pdict_backend pdict__backend_trace = {
     .trim = trace_trim,
     .is_next = trace_is_next,
     .reserve = trace_reserve,
+    .access_put = trace_access_put,
+    .access_get = trace_access_get,
 };

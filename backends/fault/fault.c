@@ -238,6 +238,29 @@ static void fault_scan_close(void *self, void *cursor)
     fault->next->scan_close(fault->below, cursor);
 }
 
+static int fault_access_put(void *self, void *txn, uint32_t map, const pdict_access *items,
+                            size_t count)
+{
+    struct fault *fault = self;
+    int status = pdict__fault_enter(fault, FAULT_CALL_access_put);
+
+    if (status != PDICT_OK || !fault->next->access_put)
+        return status;
+    return fault->next->access_put(fault->below, txn, map, items, count);
+}
+
+static int fault_access_get(void *self, void *txn, uint32_t map, uint64_t id, int64_t *accessed_ms)
+{
+    struct fault *fault = self;
+    int status = pdict__fault_enter(fault, FAULT_CALL_access_get);
+
+    if (status != PDICT_OK)
+        return status;
+    if (!fault->next->access_get)
+        return PDICT_NOTFOUND;
+    return fault->next->access_get(fault->below, txn, map, id, accessed_ms);
+}
+
 /* ---- facts and upkeep ---- */
 
 static int fault_stat(void *self, pdict_backend_stat *stat)
@@ -387,4 +410,6 @@ const pdict_backend pdict__backend_fault = {
     .trim = fault_trim,
     .is_next = fault_is_next,
     .reserve = fault_reserve,
+    .access_put = fault_access_put,
+    .access_get = fault_access_get,
 };

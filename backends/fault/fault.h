@@ -33,6 +33,8 @@
     X(check)                                                                                       \
     X(backup)                                                                                      \
     X(compact)                                                                                     \
+    X(access_put)                                                                                  \
+    X(access_get)                                                                                  \
     X(any)
 
 enum fault_call {

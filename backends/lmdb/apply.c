@@ -45,7 +45,7 @@ void pdict__lmdb_order_key(struct record_key *out, uint32_t map, uint64_t id)
     out->size = 12;
 }
 
-static void expiry_key(struct record_key *out, uint32_t map, int64_t expires_ms, uint64_t id)
+void pdict__lmdb_expiry_key(struct record_key *out, uint32_t map, int64_t expires_ms, uint64_t id)
 {
     put_be32(out->bytes, map);
     put_be64(out->bytes + 4, sortable(expires_ms));
@@ -98,7 +98,7 @@ static int expiry_add(struct work *work, int64_t expires_ms, uint64_t id)
 
     if (expires_ms == 0)
         return PDICT_OK;
-    expiry_key(&key, work->map, expires_ms, id);
+    pdict__lmdb_expiry_key(&key, work->map, expires_ms, id);
     return pdict__lmdb_put(work->view, EXPIRY, &key, (pdict_slice){ NULL, 0 });
 }
 
@@ -108,7 +108,7 @@ static int expiry_drop(struct work *work, int64_t expires_ms, uint64_t id)
 
     if (expires_ms == 0)
         return PDICT_OK;
-    expiry_key(&key, work->map, expires_ms, id);
+    pdict__lmdb_expiry_key(&key, work->map, expires_ms, id);
     return pdict__lmdb_del(work->view, EXPIRY, &key);
 }
 
@@ -144,6 +144,8 @@ static int drop_indexes(struct work *work, const struct found *found)
 
     if (status == PDICT_OK)
         status = expiry_drop(work, found->expires_ms, found->id);
+    if (status == PDICT_OK)
+        status = pdict__lmdb_access_drop(work->view, work->map, found->id);
     if (status == PDICT_OK)
         work->tally.rows--;
     return status;

@@ -17,6 +17,8 @@
  *   rows     group, part of the key -> row, or the number of the group that continues the key
  *   order    be32 map, be64 id -> the key of the row's record in rows
  *   expiry   be32 map, be64 expires_ms with its sign bit flipped, be64 id -> nothing
+ *            be32 map + 2^31, 0, be64 id -> be64 accessed_ms
+ *            be32 map + 2^31, 1, be64 accessed_ms with its sign bit flipped, be64 id -> nothing
  *   system   group, part of the name -> value
  *
  * A group is a be32 below 2^31, such as the number of a map, or a be64 above 2^63; see keys.c.
@@ -44,6 +46,7 @@ enum table {
 #define GROUP_TALLIES UINT32_C(0x7ffffffd) /* be32 map -> struct tally, as be64 */
 #define GROUP_NUMBERS UINT32_C(0x7ffffffe) /* be32 map -> name */
 #define GROUP_NAMES   UINT32_C(0x7fffffff) /* name -> be32 map */
+#define GROUP_ACCESS  UINT32_C(0x80000000) /* of `expiry`: added to the number of a map */
 #define GROUP_LONG    (UINT64_C(1) << 63)  /* the first that continues keys */
 
 enum {
@@ -408,6 +411,16 @@ int pdict__lmdb_scan_open(void *self, void *txn, uint32_t map, const pdict_scan 
 int pdict__lmdb_scan_next(void *self, void *cursor, pdict_row *row);
 void pdict__lmdb_scan_close(void *self, void *cursor);
 
+/* ---- access.c ---- */
+
+int pdict__lmdb_access_put(void *self, void *txn, uint32_t map, const pdict_access *items,
+                           size_t count);
+int pdict__lmdb_access_get(void *self, void *txn, uint32_t map, uint64_t id, int64_t *accessed_ms);
+/* Forget the access time of a row that goes. */
+int pdict__lmdb_access_drop(struct view *view, uint32_t map, uint64_t id);
+/* Where the row is in the order of access times. */
+void pdict__lmdb_access_key(struct record_key *out, uint32_t map, int64_t accessed_ms, uint64_t id);
+
 /* ---- write.c ---- */
 
 int pdict__lmdb_write_begin(void *self, int durability, int64_t timeout_ms, void **txn);
@@ -442,6 +455,7 @@ int pdict__lmdb_apply(void *self, void *txn, uint32_t map, pdict_change *changes
 /* Make one change; an insert takes `new_id`. */
 int pdict__lmdb_change(struct work *work, pdict_change *change, uint64_t new_id);
 void pdict__lmdb_order_key(struct record_key *out, uint32_t map, uint64_t id);
+void pdict__lmdb_expiry_key(struct record_key *out, uint32_t map, int64_t expires_ms, uint64_t id);
 
 /* ---- bulk.c ---- */
 

@@ -198,6 +198,8 @@ static int clear_tables(struct view *view, uint32_t map)
 
     for (int table = 0; table < TABLE_COUNT && status == PDICT_OK; table++)
         status = pdict__lmdb_clear(view, (enum table)table, map);
+    if (status == PDICT_OK)
+        status = pdict__lmdb_clear(view, EXPIRY, GROUP_ACCESS + map);
     return status;
 }
 

@@ -239,7 +239,7 @@ static int empty_map(struct store *store, struct state *state, uint32_t map)
     int status;
 
     while ((item = first_of(state, ROWS_BY_KEY, map)) != NULL) {
-        if ((status = pdict__memory_reserve(&store->heap, state, 3)) != PDICT_OK)
+        if ((status = pdict__memory_reserve(&store->heap, state, TAKE_OUT_EDITS)) != PDICT_OK)
             return status;
         pdict__memory_take_out_row(store, state, item);
     }
@@ -375,4 +375,6 @@ const pdict_backend pdict__backend_memory = {
     .stat = memory_stat,
     .watch = memory_watch,
     .is_next = memory_is_next,
+    .access_put = pdict__memory_access_put,
+    .access_get = pdict__memory_access_get,
 };

@@ -4,14 +4,24 @@
 
 struct cursor {
     struct node *root;
-    size_t next; /* the ranks next <= x < end are still to come */
+    const struct state *state; /* by access: where the rows are; NULL in the other orders */
+    size_t next;               /* the ranks next <= x < end are still to come */
     size_t end;
     bool is_reverse;
 };
 
+static void take_out_access(struct store *store, struct state *state, const struct item *access)
+{
+    if (access == NULL)
+        return;
+    pdict__memory_take_out(&store->heap, state, ACCESS_BY_TIME, access);
+    pdict__memory_take_out(&store->heap, state, ACCESS_BY_ID, access);
+}
+
 /* ROWS_BY_KEY last: until then it keeps `row` alive. */
 void pdict__memory_take_out_row(struct store *store, struct state *state, const struct item *row)
 {
+    take_out_access(store, state, pdict__memory_find(state, ACCESS_BY_ID, row));
     if (row->row.expires_ms != 0)
         pdict__memory_take_out(&store->heap, state, ROWS_BY_EXPIRY, row);
     pdict__memory_take_out(&store->heap, state, ROWS_BY_ID, row);
@@ -35,6 +45,13 @@ static bool is_present(const struct item *item, int64_t now_ms)
     return item != NULL && (item->row.expires_ms == 0 || item->row.expires_ms > now_ms);
 }
 
+/* The new row takes the places of the old one; its access time stays. */
+static void take_out_update(struct store *store, struct state *state, const struct item *old)
+{
+    if (old->row.expires_ms != 0)
+        pdict__memory_take_out(&store->heap, state, ROWS_BY_EXPIRY, old);
+}
+
 static int put(struct store *store, struct state *state, uint32_t map, pdict_change *change,
                const struct item *old, int64_t now_ms)
 {
@@ -48,7 +65,9 @@ static int put(struct store *store, struct state *state, uint32_t map, pdict_cha
         return no_memory("a row");
     if (!is_update)
         store->last_id++;
-    if (old != NULL)
+    if (is_update)
+        take_out_update(store, state, old);
+    else if (old != NULL)
         pdict__memory_take_out_row(store, state, old);
     pdict__memory_add(&store->heap, state, ROWS_BY_KEY, item);
     pdict__memory_add(&store->heap, state, ROWS_BY_ID, item);
@@ -71,7 +90,7 @@ static int apply_one(struct store *store, struct state *state, uint32_t map, pdi
         pdict_change_judge(change, is_present(old, now_ms), old != NULL ? old->row.version : 0);
     if (change->status != PDICT_OK)
         return PDICT_OK;
-    if ((status = pdict__memory_reserve(&store->heap, state, 6)) != PDICT_OK)
+    if ((status = pdict__memory_reserve(&store->heap, state, TAKE_OUT_EDITS + 3)) != PDICT_OK)
         return status;
     if (change->kind == PDICT_CHANGE_PUT)
         return put(store, state, map, change, old, now_ms);
@@ -106,24 +125,50 @@ int pdict__memory_count(void *self, void *txn, uint32_t map, int64_t now_ms, uin
     return PDICT_OK;
 }
 
+/* ---- walking ---- */
+
+static enum order order_of(unsigned flags)
+{
+    if (flags & PDICT_SCAN_BY_KEY)
+        return ROWS_BY_KEY;
+    if (flags & PDICT_SCAN_BY_EXPIRY)
+        return ROWS_BY_EXPIRY;
+    return flags & PDICT_SCAN_BY_ACCESS ? ACCESS_BY_TIME : ROWS_BY_ID;
+}
+
+static void bounds_of(const pdict_scan *scan, enum order order, uint32_t map, struct item *from,
+                      struct item *to)
+{
+    bool is_open = order == ROWS_BY_KEY  ? scan->to.data == NULL
+                   : order == ROWS_BY_ID ? scan->to_id == 0
+                                         : scan->to_ms == 0;
+
+    *from = (struct item){ .map = map, .row.key = scan->from, .row.expires_ms = scan->from_ms };
+    *to = (struct item){ .map = map, .row.key = scan->to, .row.expires_ms = scan->to_ms };
+    if (order == ROWS_BY_ID) {
+        from->row.id = scan->from_id;
+        to->row.id = scan->to_id;
+    }
+    if (is_open)
+        *to = (struct item){ .map = map + 1, .row.expires_ms = INT64_MIN };
+}
+
 int pdict__memory_scan_open(void *self, void *txn, uint32_t map, const pdict_scan *scan,
                             void **cursor)
 {
     struct store *store = self;
     const struct state *state = state_of(txn);
-    enum order order = scan->flags & PDICT_SCAN_BY_KEY ? ROWS_BY_KEY : ROWS_BY_ID;
-    struct item from = { .map = map, .row.key = scan->from, .row.id = scan->from_id };
-    struct item to = { .map = map, .row.key = scan->to, .row.id = scan->to_id };
-    bool is_open = order == ROWS_BY_KEY ? scan->to.data == NULL : scan->to_id == 0;
+    enum order order = order_of(scan->flags);
+    struct item from, to;
     struct cursor *c;
 
     if (find_map(state, map) == NULL)
         return no_map(map);
-    if (is_open)
-        to = (struct item){ .map = map + 1 };
+    bounds_of(scan, order, map, &from, &to);
     if ((c = pdict__memory_allocate(&store->heap, sizeof(*c))) == NULL)
         return no_memory("a cursor");
     c->root = pdict__memory_tree_keep(state->root[order]);
+    c->state = order == ACCESS_BY_TIME ? state : NULL;
     c->next = pdict__memory_rank(state, order, &from);
     c->end = pdict__memory_rank(state, order, &to);
     c->is_reverse = (scan->flags & PDICT_SCAN_REVERSE) != 0;
@@ -134,11 +179,15 @@ int pdict__memory_scan_open(void *self, void *txn, uint32_t map, const pdict_sca
 int pdict__memory_scan_next(void *self, void *cursor, pdict_row *row)
 {
     struct cursor *c = cursor;
+    struct item *item;
 
     (void)self;
     if (c->next >= c->end)
         return PDICT_END;
-    *row = pdict__memory_at(c->root, c->is_reverse ? --c->end : c->next++)->row;
+    item = pdict__memory_at(c->root, c->is_reverse ? --c->end : c->next++);
+    if (c->state != NULL)
+        item = pdict__memory_find(c->state, ROWS_BY_ID, item);
+    *row = item->row;
     return PDICT_OK;
 }
 
@@ -149,4 +198,51 @@ void pdict__memory_scan_close(void *self, void *cursor)
 
     pdict__memory_tree_drop(&store->heap, c->root);
     pdict__memory_release(&store->heap, c);
+}
+
+/* ---- access times ---- */
+
+static int access_one(struct store *store, struct state *state, uint32_t map,
+                      const pdict_access *access)
+{
+    struct item probe = { .map = map, .row.id = access->id };
+    struct item *old = pdict__memory_find(state, ACCESS_BY_ID, &probe), *item;
+    int status;
+
+    if (pdict__memory_find(state, ROWS_BY_ID, &probe) == NULL ||
+        (old != NULL && old->row.expires_ms >= access->accessed_ms))
+        return PDICT_OK;
+    if ((status = pdict__memory_reserve(&store->heap, state, 4)) != PDICT_OK)
+        return status;
+    item = pdict__memory_item_new(
+        &store->heap, map, &(pdict_row){ .id = access->id, .expires_ms = access->accessed_ms });
+    if (item == NULL)
+        return no_memory("an access time");
+    take_out_access(store, state, old);
+    pdict__memory_add(&store->heap, state, ACCESS_BY_ID, item);
+    pdict__memory_add(&store->heap, state, ACCESS_BY_TIME, item);
+    pdict__memory_item_drop(&store->heap, item);
+    return PDICT_OK;
+}
+
+int pdict__memory_access_put(void *self, void *txn, uint32_t map, const pdict_access *items,
+                             size_t count)
+{
+    int status = find_map(state_of(txn), map) != NULL ? PDICT_OK : no_map(map);
+
+    for (size_t i = 0; i < count && status == PDICT_OK; i++)
+        status = access_one(self, state_of(txn), map, &items[i]);
+    return status;
+}
+
+int pdict__memory_access_get(void *self, void *txn, uint32_t map, uint64_t id, int64_t *accessed_ms)
+{
+    struct item probe = { .map = map, .row.id = id };
+    struct item *item = pdict__memory_find(state_of(txn), ACCESS_BY_ID, &probe);
+
+    (void)self;
+    if (item == NULL)
+        return find_map(state_of(txn), map) != NULL ? PDICT_NOTFOUND : no_map(map);
+    *accessed_ms = item->row.expires_ms;
+    return PDICT_OK;
 }

@@ -38,12 +38,16 @@ static inline struct state *state_of(void *txn)
     return ((struct view *)txn)->state;
 }
 
+enum {
+    TAKE_OUT_EDITS = 5
+};
+
 static inline struct item *find_map(const struct state *state, uint32_t map)
 {
     return pdict__memory_find(state, MAPS_BY_NUMBER, &(struct item){ .map = map });
 }
 
-/* Takes a row out of all its trees. */
+/* Takes a row and its access time out of all trees: TAKE_OUT_EDITS at most. */
 void pdict__memory_take_out_row(struct store *store, struct state *state, const struct item *row);
 
 int pdict__memory_get(void *self, void *txn, uint32_t map, pdict_slice key, pdict_row *row);
@@ -54,5 +58,9 @@ int pdict__memory_scan_open(void *self, void *txn, uint32_t map, const pdict_sca
                             void **cursor);
 int pdict__memory_scan_next(void *self, void *cursor, pdict_row *row);
 void pdict__memory_scan_close(void *self, void *cursor);
+int pdict__memory_access_put(void *self, void *txn, uint32_t map, const pdict_access *items,
+                             size_t count);
+int pdict__memory_access_get(void *self, void *txn, uint32_t map, uint64_t id,
+                             int64_t *accessed_ms);
 
 #endif

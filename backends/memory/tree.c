@@ -63,7 +63,8 @@ static int compare(enum order order, const struct item *a, const struct item *b)
         return 0;
     if (order == SYSTEM_BY_NAME || order == ROWS_BY_KEY)
         return compare_bytes(a->row.key, b->row.key);
-    if (order == ROWS_BY_EXPIRY && a->row.expires_ms != b->row.expires_ms)
+    if ((order == ROWS_BY_EXPIRY || order == ACCESS_BY_TIME) &&
+        a->row.expires_ms != b->row.expires_ms)
         return a->row.expires_ms < b->row.expires_ms ? -1 : 1;
     return (a->row.id > b->row.id) - (a->row.id < b->row.id);
 }

@@ -14,6 +14,8 @@ enum order {
     ROWS_BY_KEY,    /* map, key */
     ROWS_BY_ID,     /* map, id */
     ROWS_BY_EXPIRY, /* map, expires_ms, id; only rows that expire */
+    ACCESS_BY_ID,   /* map, id; expires_ms of these items is the access time */
+    ACCESS_BY_TIME, /* map, expires_ms, id */
     ORDERS
 };
 

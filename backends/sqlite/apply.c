@@ -99,9 +99,10 @@ static int row_drop(struct work *work, int64_t id)
     if (status != PDICT_OK)
         return status;
     sqlite3_bind_int64(statement, 1, id);
-    if ((status = pdict__sqlite_run(work->conn, work->map, statement)) == PDICT_OK)
-        work->tally.live--;
-    return status;
+    if ((status = pdict__sqlite_run(work->conn, work->map, statement)) != PDICT_OK)
+        return status;
+    work->tally.live--;
+    return pdict__sqlite_access_drop(work->conn, work->map, id);
 }
 
 static int key_drop(struct work *work, pdict_slice key)

@@ -71,7 +71,7 @@ static int fail_no_map(const struct conn *conn, uint32_t map)
 /* Names of ours and of SQLite, in whatever case. */
 static bool is_reserved(const char *name)
 {
-    static const char *const prefixes[] = { "kv_", "kvk_", "map_", "pdict_", "sqlite_" };
+    static const char *const prefixes[] = { "kv_", "kva_", "kvk_", "map_", "pdict_", "sqlite_" };
 
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         if (sqlite3_strnicmp(name, prefixes[i], (int)strlen(prefixes[i])) == 0)

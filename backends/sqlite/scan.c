@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cursors: a statement of their own each, over a range of ids or of keys. */
+/* Cursors: a statement of their own each, over a range of ids, of keys or of times. */
 #include "sqlite.h"
 
 #include <errno.h>
@@ -34,6 +34,19 @@ static char *scan_sql(uint32_t map, const pdict_scan *scan)
                                "WHERE k.key >= ?1%s ORDER BY k.key %s",
                                value, map, map, scan->to.data != NULL ? " AND k.key < ?2" : "",
                                way);
+    if (scan->flags & PDICT_SCAN_BY_EXPIRY)
+        return sqlite3_mprintf("SELECT kv.id, kv.key, kv.version, kv.created_ms, kv.expires_ms%s "
+                               "FROM kv_%u AS kv INDEXED BY kv_%u_expires WHERE kv.expires_ms <> 0 "
+                               "AND kv.expires_ms >= ?1 AND kv.expires_ms <= ?2 "
+                               "ORDER BY kv.expires_ms %s, kv.id %s",
+                               value, map, map, way, way);
+    if (scan->flags & PDICT_SCAN_BY_ACCESS)
+        return sqlite3_mprintf("SELECT kv.id, kv.key, kv.version, kv.created_ms, kv.expires_ms%s "
+                               "FROM kva_%u AS a INDEXED BY kva_%u_accessed "
+                               "CROSS JOIN kv_%u AS kv ON kv.id = a.id "
+                               "WHERE a.accessed_ms >= ?1 AND a.accessed_ms <= ?2 "
+                               "ORDER BY a.accessed_ms %s, a.id %s",
+                               value, map, map, map, way, way);
     return sqlite3_mprintf("SELECT kv.id, kv.key, kv.version, kv.created_ms, kv.expires_ms%s "
                            "FROM kv_%u AS kv WHERE kv.id >= ?1 AND kv.id <= ?2 ORDER BY kv.id %s",
                            value, map, way);
@@ -48,6 +61,12 @@ static void bind_ids(sqlite3_stmt *statement, const pdict_scan *scan)
 {
     sqlite3_bind_int64(statement, 1, clamp_id(scan->from_id));
     sqlite3_bind_int64(statement, 2, scan->to_id != 0 ? clamp_id(scan->to_id - 1) : INT64_MAX);
+}
+
+static void bind_times(sqlite3_stmt *statement, const pdict_scan *scan)
+{
+    sqlite3_bind_int64(statement, 1, scan->from_ms);
+    sqlite3_bind_int64(statement, 2, scan->to_ms != 0 ? scan->to_ms - 1 : INT64_MAX);
 }
 
 /* The caller's bytes are borrowed for the call, so the bounds are copied. */
@@ -71,9 +90,19 @@ static int bind_keys(struct cursor *cursor, const pdict_scan *scan)
 
 static int prepare(struct cursor *cursor, const pdict_scan *scan)
 {
-    char *sql = scan_sql(cursor->map, scan);
-    int rc;
+    bool has_access = true, exists = true;
+    char *sql;
+    int rc, status = PDICT_OK;
 
+    if (scan->flags & PDICT_SCAN_BY_ACCESS)
+        status = pdict__sqlite_has_access(cursor->conn, cursor->map, &has_access);
+    if (status == PDICT_OK && !has_access)
+        status = pdict__sqlite_map_exists(cursor->conn, cursor->map, &exists);
+    /* Nothing was noted yet: a scan of nothing. */
+    cursor->is_over = status == PDICT_OK && !has_access && exists;
+    if (status != PDICT_OK || cursor->is_over)
+        return status;
+    sql = scan_sql(cursor->map, scan);
     if (sql == NULL)
         return no_memory("a cursor");
     errno = 0;
@@ -83,7 +112,10 @@ static int prepare(struct cursor *cursor, const pdict_scan *scan)
         return pdict__sqlite_fail_in_map(cursor->conn, cursor->map, rc);
     if (scan->flags & PDICT_SCAN_BY_KEY)
         return bind_keys(cursor, scan);
-    bind_ids(cursor->statement, scan);
+    if (scan->flags & (PDICT_SCAN_BY_EXPIRY | PDICT_SCAN_BY_ACCESS))
+        bind_times(cursor->statement, scan);
+    else
+        bind_ids(cursor->statement, scan);
     return PDICT_OK;
 }
 

@@ -94,6 +94,21 @@ static const struct object map_objects[] = {
                            "END" },
 };
 
+/* Made with the first access time of a map. */
+static const struct object access_objects[] = {
+    { "kva_#", "CREATE TABLE kva_#(\n"
+               "    id INTEGER PRIMARY KEY,\n"
+               "    accessed_ms INTEGER NOT NULL\n"
+               ")" },
+    { "kva_#_accessed", "CREATE INDEX kva_#_accessed ON kva_#(accessed_ms)" },
+    { "kva_#_update", "CREATE TRIGGER kva_#_update AFTER UPDATE OF id ON kv_# BEGIN\n"
+                      "    UPDATE kva_# SET id = NEW.id WHERE id = OLD.id;\n"
+                      "END" },
+    { "kva_#_delete", "CREATE TRIGGER kva_#_delete AFTER DELETE ON kv_# BEGIN\n"
+                      "    DELETE FROM kva_# WHERE id = OLD.id;\n"
+                      "END" },
+};
+
 static const char view_sql[] =
     "CREATE VIEW \"%w\" AS SELECT CAST(key AS TEXT) AS key,\n"
     "    datetime(created_ms / 1000, 'unixepoch') AS created,\n"
@@ -151,12 +166,12 @@ int pdict__sqlite_schema_create(struct conn *conn)
     return status;
 }
 
-int pdict__sqlite_schema_add_map(struct conn *conn, uint32_t map)
+static int add_objects(struct conn *conn, uint32_t map, const struct object *objects, size_t count)
 {
     int status = PDICT_OK;
 
-    for (size_t i = 0; i < COUNT_OF(map_objects) && status == PDICT_OK; i++) {
-        char *sql = pdict__sqlite_expand(map_objects[i].sql, map);
+    for (size_t i = 0; i < count && status == PDICT_OK; i++) {
+        char *sql = pdict__sqlite_expand(objects[i].sql, map);
 
         status = sql != NULL ? pdict__sqlite_exec(conn, sql) : no_memory("a map");
         sqlite3_free(sql);
@@ -164,10 +179,21 @@ int pdict__sqlite_schema_add_map(struct conn *conn, uint32_t map)
     return status;
 }
 
-/* The index and the triggers go with their table. */
+int pdict__sqlite_schema_add_map(struct conn *conn, uint32_t map)
+{
+    return add_objects(conn, map, map_objects, COUNT_OF(map_objects));
+}
+
+int pdict__sqlite_schema_add_access(struct conn *conn, uint32_t map)
+{
+    return add_objects(conn, map, access_objects, COUNT_OF(access_objects));
+}
+
+/* Indexes and triggers go with their table. */
 int pdict__sqlite_schema_drop_map(struct conn *conn, uint32_t map)
 {
-    char *sql = pdict__sqlite_expand("DROP TABLE kv_#; DROP TABLE kvk_#", map);
+    char *sql =
+        pdict__sqlite_expand("DROP TABLE kv_#; DROP TABLE kvk_#; DROP TABLE IF EXISTS kva_#", map);
     int status = sql != NULL ? pdict__sqlite_exec(conn, sql) : no_memory("a statement");
 
     sqlite3_free(sql);
@@ -241,7 +267,7 @@ static bool is_of_engine(const char *name, const char *sql)
     return is_one_of(engine_objects, COUNT_OF(engine_objects), 0, name, sql);
 }
 
-/* The number in kv_N... or kvk_N; 0 when there is none. */
+/* The number in kv_N..., kvk_N or kva_N...; 0 when there is none. */
 static uint32_t number_in(const char *name)
 {
     const char *digits = strchr(name, '_');
@@ -279,21 +305,30 @@ static int view_owner(struct conn *conn, const char *name, uint32_t *map)
     return status == PDICT_END ? PDICT_OK : status;
 }
 
-/* Counts the objects that a store has to have, to find out whether one is missing. */
-static int check_object(struct conn *conn, const char *name, const char *sql, int64_t *required)
+struct counts {
+    int64_t required; /* objects that a store has to have */
+    int64_t access;   /* that a map has all of, or none */
+};
+
+/* Counts the objects, to find out whether one is missing. */
+static int check_object(struct conn *conn, const char *name, const char *sql, struct counts *counts)
 {
     uint32_t map = number_in(name);
-    bool exists = false;
+    bool exists = false, is_access;
     int status;
 
     if (is_of_engine(name, sql))
         return PDICT_OK;
     if (sql == NULL)
         return fail_object(conn, name);
-    (*required)++;
+    is_access = map != 0 && is_one_of(access_objects, COUNT_OF(access_objects), map, name, sql);
+    if (is_access)
+        counts->access++;
+    else
+        counts->required++;
     if (is_one_of(store_objects, COUNT_OF(store_objects), 0, name, sql))
         return PDICT_OK;
-    if (map != 0 && is_one_of(map_objects, COUNT_OF(map_objects), map, name, sql)) {
+    if (is_access || (map != 0 && is_one_of(map_objects, COUNT_OF(map_objects), map, name, sql))) {
         status = pdict__sqlite_map_exists(conn, map, &exists);
         return status == PDICT_OK && !exists ? fail_object(conn, name) : status;
     }
@@ -312,7 +347,8 @@ static int fail_incomplete(const struct conn *conn)
 
 static int check_objects(struct conn *conn, sqlite3_stmt *schema)
 {
-    int64_t required = 0, maps = 0;
+    struct counts counts = { 0 };
+    int64_t maps = 0;
     int status;
 
     while ((status = pdict__sqlite_step(conn, 0, schema)) == PDICT_OK) {
@@ -322,13 +358,15 @@ static int check_objects(struct conn *conn, sqlite3_stmt *schema)
         maps = sqlite3_column_int64(schema, 2);
         if (name == NULL)
             return no_memory("the schema");
-        if ((status = check_object(conn, name, sql, &required)) != PDICT_OK)
+        if ((status = check_object(conn, name, sql, &counts)) != PDICT_OK)
             return status;
     }
     if (status != PDICT_END)
         return status;
-    required -= (int64_t)COUNT_OF(store_objects) + maps * ((int64_t)COUNT_OF(map_objects) + 1);
-    return required == 0 ? PDICT_OK : fail_incomplete(conn);
+    counts.required -=
+        (int64_t)COUNT_OF(store_objects) + maps * ((int64_t)COUNT_OF(map_objects) + 1);
+    counts.access %= (int64_t)COUNT_OF(access_objects);
+    return counts.required == 0 && counts.access == 0 ? PDICT_OK : fail_incomplete(conn);
 }
 
 /* One statement, so that schema and catalogue are of the same instant. */

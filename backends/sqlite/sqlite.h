@@ -60,6 +60,10 @@ enum sql {
     SQL_ROW_DROP,
     SQL_TALLY,
     SQL_EXPIRED,
+    SQL_ACCESS_EXISTS,
+    SQL_ACCESS_PUT,
+    SQL_ACCESS_GET,
+    SQL_ACCESS_DROP,
     SQL_COUNT
 };
 
@@ -78,6 +82,8 @@ struct map_entry {
     bool has_tally; /* writer only: `tally` is what the file says */
     struct tally tally;
     bool expects_new; /* writer only: the last put met a key that was not there */
+    /* Writer only, and true as long as `has_tally` may be: whether there are access times. */
+    bool knows_access, has_access;
     sqlite3_stmt *statements[SQL_COUNT];
 };
 
@@ -202,6 +208,8 @@ int pdict__sqlite_schema_create(struct conn *conn);
 /* Compare the schema with the one this backend writes; the name of what differs is in the text. */
 int pdict__sqlite_schema_check(struct conn *conn);
 int pdict__sqlite_schema_add_map(struct conn *conn, uint32_t map);
+/* What the access times of a map are kept in. */
+int pdict__sqlite_schema_add_access(struct conn *conn, uint32_t map);
 int pdict__sqlite_schema_drop_map(struct conn *conn, uint32_t map);
 int pdict__sqlite_schema_add_view(struct conn *conn, uint32_t map, const char *view);
 int pdict__sqlite_schema_drop_view(struct conn *conn, const char *view);
@@ -263,6 +271,17 @@ int pdict__sqlite_scan_open(void *self, void *txn, uint32_t map, const pdict_sca
                             void **cursor);
 int pdict__sqlite_scan_next(void *self, void *cursor, pdict_row *row);
 void pdict__sqlite_scan_close(void *self, void *cursor);
+
+/* ---- access.c ---- */
+
+int pdict__sqlite_access_put(void *self, void *txn, uint32_t map, const pdict_access *items,
+                             size_t count);
+int pdict__sqlite_access_get(void *self, void *txn, uint32_t map, uint64_t id,
+                             int64_t *accessed_ms);
+/* Does the map have a place for access times? */
+int pdict__sqlite_has_access(struct conn *conn, uint32_t map, bool *has_access);
+/* Forget the access time of a row that goes. */
+int pdict__sqlite_access_drop(struct conn *conn, uint32_t map, int64_t id);
 
 /* ---- write.c ---- */
 

@@ -39,6 +39,13 @@ static const char *const sql_text[SQL_COUNT] = {
     [SQL_TALLY] = "SELECT live, last_id, (SELECT max(id) FROM kv_#) FROM pdict_map WHERE id = #",
     [SQL_EXPIRED] = "SELECT count(*) FROM kv_# INDEXED BY kv_#_expires "
                     "WHERE expires_ms <> 0 AND expires_ms <= ?1",
+    [SQL_ACCESS_EXISTS] = "SELECT 1 FROM sqlite_schema WHERE name = 'kva_#'",
+    [SQL_ACCESS_PUT] = "INSERT INTO kva_#(id, accessed_ms) "
+                       "SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM kv_# WHERE id = ?1) "
+                       "ON CONFLICT DO UPDATE SET accessed_ms = excluded.accessed_ms "
+                       "WHERE excluded.accessed_ms > accessed_ms",
+    [SQL_ACCESS_GET] = "SELECT accessed_ms FROM kva_# WHERE id = ?1",
+    [SQL_ACCESS_DROP] = "DELETE FROM kva_# WHERE id = ?1",
 };
 
 char *pdict__sqlite_expand(const char *text, uint32_t map)
@@ -124,7 +131,7 @@ void pdict__sqlite_forget_statements(struct conn *conn)
 void pdict__sqlite_forget_tallies(struct conn *conn)
 {
     for (size_t i = 0; i < conn->entry_count; i++)
-        conn->entries[i].has_tally = false;
+        conn->entries[i].has_tally = conn->entries[i].knows_access = false;
 }
 
 static int prepare(struct conn *conn, uint32_t map, enum sql sql, sqlite3_stmt **out)

@@ -122,6 +122,10 @@ int pdict__backend_check(const char *who, const pdict_backend *backend)
                           "%s: %s has one of log_bytes and checkpoint; give both or "
                           "none",
                           who, backend->name);
+    if (!backend->access_put != !backend->access_get)
+        return pdict_fail(PDICT_INVAL,
+                          "%s: %s has one of access_put and access_get; give both or none", who,
+                          backend->name);
     return PDICT_OK;
 }
 

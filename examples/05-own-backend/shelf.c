@@ -367,23 +367,39 @@ static int shelf_count(void *self, void *txn, uint32_t map, int64_t now_ms, uint
     return PDICT_OK;
 }
 
+static void bounds_of(const pdict_scan *scan, struct cursor *c, const struct map *map)
+{
+    enum order order = scan->flags & PDICT_SCAN_BY_KEY      ? BY_KEY
+                       : scan->flags & PDICT_SCAN_BY_EXPIRY ? BY_EXPIRY
+                                                            : BY_ID;
+    bool has_end = order == BY_KEY  ? scan->to.data != NULL
+                   : order == BY_ID ? scan->to_id != 0
+                                    : scan->to_ms != 0;
+    pdict_row from = { .key = scan->from, .expires_ms = scan->from_ms };
+    pdict_row to = { .key = scan->to, .expires_ms = scan->to_ms };
+
+    if (order == BY_ID) {
+        from.id = scan->from_id;
+        to.id = scan->to_id;
+    }
+    c->table = &map->rows[order];
+    c->next = table_place(c->table, order, &from);
+    c->end = has_end ? table_place(c->table, order, &to) : c->table->count;
+}
+
 static int shelf_scan_open(void *self, void *txn, uint32_t map, const pdict_scan *scan,
                            void **cursor)
 {
-    enum order order = scan->flags & PDICT_SCAN_BY_KEY ? BY_KEY : BY_ID;
-    bool has_end = order == BY_KEY ? scan->to.data != NULL : scan->to_id != 0;
-    pdict_row from = { .key = scan->from, .id = scan->from_id };
-    pdict_row to = { .key = scan->to, .id = scan->to_id };
     struct map *found = map_of(txn, map);
     struct cursor *c;
 
     if (!found)
         return no_map(map);
+    if (scan->flags & PDICT_SCAN_BY_ACCESS)
+        return pdict_fail(PDICT_UNSUPPORTED, "shelf: no access times are kept");
     if (!(c = allocate(self, sizeof(*c))))
         return PDICT_NOMEM;
-    c->table = &found->rows[order];
-    c->next = table_place(c->table, order, &from);
-    c->end = has_end ? table_place(c->table, order, &to) : c->table->count;
+    bounds_of(scan, c, found);
     c->is_reverse = (scan->flags & PDICT_SCAN_REVERSE) != 0;
     *cursor = c;
     return PDICT_OK;

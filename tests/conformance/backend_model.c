@@ -72,6 +72,12 @@ static pdict_scan random_scan(struct stream *s, const struct model_map *map)
 {
     pdict_scan scan = { .flags = below(s, 4) };
 
+    if (!(scan.flags & PDICT_SCAN_BY_KEY) && below(s, 2) == 0)
+        scan.flags |= PDICT_SCAN_BY_EXPIRY;
+    if (below(s, 2) == 0)
+        scan.from_ms = s->now_ms - below(s, 10);
+    if (below(s, 2) == 0)
+        scan.to_ms = s->now_ms - 5 + below(s, 10);
     if (below(s, 2) == 0)
         scan.from = stream_key(s, below(s, s->shape->keys));
     if (below(s, 2) == 0)

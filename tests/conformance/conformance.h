@@ -28,7 +28,8 @@ enum need {
     NEED_BATCH = 1 << 11,
     NEED_NEXT = 1 << 12, /* watch and is_next */
     NEED_RESERVE = 1 << 13,
-    NEED_CLOSED = 1 << 14 /* of the suite: the case opens the store itself */
+    NEED_ACCESS = 1 << 14,
+    NEED_CLOSED = 1 << 15 /* of the suite: the case opens the store itself */
 };
 
 /* The backend under test and the store of one case, in an empty directory of its own. */
@@ -64,6 +65,7 @@ extern const struct test_case backend_apply_cases[];
 extern const struct test_case backend_reserve_cases[];
 extern const struct test_case backend_expiry_cases[];
 extern const struct test_case backend_scan_cases[];
+extern const struct test_case backend_times_cases[];
 extern const struct test_case backend_order_cases[];
 extern const struct test_case backend_maps_cases[];
 extern const struct test_case backend_system_cases[];

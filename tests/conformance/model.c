@@ -89,11 +89,23 @@ static int compare_keys(const void *a, const void *b)
     return compare_slices(((const pdict_row *)a)->key, ((const pdict_row *)b)->key);
 }
 
+static int compare_expiry(const void *a, const void *b)
+{
+    const pdict_row *x = a, *y = b;
+
+    if (x->expires_ms != y->expires_ms)
+        return x->expires_ms < y->expires_ms ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
 static bool is_within(const pdict_row *row, const pdict_scan *scan)
 {
     if (scan->flags & PDICT_SCAN_BY_KEY)
         return (scan->from.data == NULL || compare_slices(row->key, scan->from) >= 0) &&
                (scan->to.data == NULL || compare_slices(row->key, scan->to) < 0);
+    if (scan->flags & PDICT_SCAN_BY_EXPIRY)
+        return row->expires_ms != 0 && row->expires_ms >= scan->from_ms &&
+               (scan->to_ms == 0 || row->expires_ms < scan->to_ms);
     return row->id >= scan->from_id && (scan->to_id == 0 || row->id < scan->to_id);
 }
 
@@ -105,6 +117,8 @@ struct rows model_scan(const struct model_map *map, const pdict_scan *scan)
     memcpy(sorted, map->rows, sizeof(sorted));
     if (scan->flags & PDICT_SCAN_BY_KEY)
         qsort(sorted, map->count, sizeof(sorted[0]), compare_keys);
+    if (scan->flags & PDICT_SCAN_BY_EXPIRY)
+        qsort(sorted, map->count, sizeof(sorted[0]), compare_expiry);
     for (size_t i = 0; i < map->count; i++) {
         const pdict_row *row = &sorted[scan->flags & PDICT_SCAN_REVERSE ? map->count - 1 - i : i];
         if (is_within(row, scan))

@@ -28,7 +28,8 @@ static const struct {
     { "maps", backend_maps_cases },       { "system", backend_system_cases },
     { "txn", backend_txn_cases },         { "threads", backend_threads_cases },
     { "log", backend_log_cases },         { "backup", backend_backup_cases },
-    { "upkeep", backend_upkeep_cases },   { "model", backend_model_cases },
+    { "upkeep", backend_upkeep_cases },   { "times", backend_times_cases },
+    { "model", backend_model_cases },
 };
 enum {
     SUITES = sizeof(suites) / sizeof(suites[0])
@@ -174,6 +175,8 @@ static const char *missing(const pdict_backend *backend, unsigned needs)
         return "no batch_rows: any number of changes is fine in one transaction";
     if (needs & NEED_PROBE && backend->probe == NULL)
         return "no probe: never chosen by content";
+    if (needs & NEED_ACCESS && backend->access_put == NULL)
+        return "keeps no access times";
     if (needs & NEED_LIBRARY && backend->library == NULL)
         return "no library: the engine has no name of its own";
     if (needs & NEED_RESERVE && backend->reserve == NULL)
@@ -274,6 +277,10 @@ static void borrow_facts(pdict_backend *layer, const pdict_backend *below)
         layer->compact = NULL;
     if (below->trim == NULL)
         layer->trim = NULL;
+    if (below->access_put == NULL) {
+        layer->access_put = NULL;
+        layer->access_get = NULL;
+    }
 }
 
 static const pdict_backend *find(const char *name, bool is_layer)

@@ -97,10 +97,16 @@ static inline int pdict_change_judge(const pdict_change *change, bool is_present
     return PDICT_OK;
 }
 
+/** The order of a scan (at most one; none: insertion order, by id), and what else it does. */
 enum pdict_scan_flags {
-    PDICT_SCAN_BY_KEY = 1 << 0, /**< byte order of keys; else insertion order (id) */
+    PDICT_SCAN_BY_KEY = 1 << 0, /**< byte order of keys */
     PDICT_SCAN_REVERSE = 1 << 1,
-    PDICT_SCAN_NO_VALUES = 1 << 2 /**< row.value may be left empty */
+    PDICT_SCAN_NO_VALUES = 1 << 2, /**< row.value may be left empty */
+    /** Soonest first, then by id; rows that never expire stay out. */
+    PDICT_SCAN_BY_EXPIRY = 1 << 3,
+    /** Longest unused first, then by id; rows without an access time stay out. PDICT_UNSUPPORTED
+     * where the backend has no access_put. */
+    PDICT_SCAN_BY_ACCESS = 1 << 4
 };
 
 /**
@@ -113,7 +119,15 @@ typedef struct pdict_scan {
     pdict_slice to;   /**< data NULL: to the last key */
     uint64_t from_id; /**< 0: from the first */
     uint64_t to_id;   /**< 0: to the last */
+    int64_t from_ms;  /**< by expiry and by access: Unix time */
+    int64_t to_ms;    /**< 0: to the last */
 } pdict_scan;
+
+/** When a row was last used. */
+typedef struct pdict_access {
+    uint64_t id;
+    int64_t accessed_ms; /**< Unix time, above 0 */
+} pdict_access;
 
 enum pdict_durability {
     PDICT_DURABILITY_DEFAULT = 0, /**< as the map was opened; never passed to a backend */
@@ -422,6 +436,17 @@ typedef struct pdict_backend {
      * @return PDICT_OK; PDICT_FULL, PDICT_NO_MAP and the like: the caller aborts the transaction.
      */
     int (*reserve)(void *self, void *txn, uint32_t map, pdict_change *changes, size_t count);
+
+    /**
+     * Access times, kept apart from the rows, so that noting one rewrites no value. access_put keeps
+     * the later of two times of a row and passes over ids that no row has; the access time of a row
+     * goes when the row does, and stays when the row is replaced. Optional as a group: NULL, the
+     * store keeps none.
+     *
+     * @return PDICT_OK; access_get: PDICT_NOTFOUND (expected): the row has none.
+     */
+    int (*access_put)(void *self, void *txn, uint32_t map, const pdict_access *items, size_t count);
+    int (*access_get)(void *self, void *txn, uint32_t map, uint64_t id, int64_t *accessed_ms);
 } pdict_backend;
 
 #ifdef __cplusplus
