@@ -27,8 +27,7 @@ int batch_put(struct batch *batch)
         return PDICT_OK;
     how.flags = batch->flags;
     how.durability = PDICT_COMMIT_ORDERED;
-    how.expires_ms = batch->expires_ms;
-    how.ttl_ms = batch->expires_ms ? 0 : batch->ttl_ms;
+    how.times = batch->times;
     set_addresses(batch);
     batch->is_begun = true;
     status = pdict_put_many(batch->d, batch->pairs, batch->count, &how, batch->statuses);
@@ -46,16 +45,18 @@ static void grow(struct batch *batch)
 {
     batch->capacity = batch->capacity ? batch->capacity * 2 : 1024;
     batch->pairs = tool_alloc(batch->pairs, batch->capacity * sizeof *batch->pairs);
+    batch->times = tool_alloc(batch->times, batch->capacity * sizeof *batch->times);
     batch->statuses = tool_alloc(batch->statuses, batch->capacity * sizeof *batch->statuses);
 }
 
-int batch_add(struct batch *batch, pdict_slice key, pdict_slice value, int64_t expires_ms)
+int batch_add(struct batch *batch, const struct record *record)
 {
+    pdict_slice key = record->key, value = record->value;
     bool is_full = batch->count == batch->max_records ||
                    batch->bytes.size + key.size + value.size > BATCH_BYTES;
     int status;
 
-    if (batch->count > 0 && (is_full || expires_ms != batch->expires_ms)) {
+    if (batch->count > 0 && is_full) {
         if ((status = batch_put(batch)) != PDICT_OK)
             return status;
     }
@@ -63,9 +64,12 @@ int batch_add(struct batch *batch, pdict_slice key, pdict_slice value, int64_t e
         grow(batch);
     tool_buf_add(&batch->bytes, key.data, key.size);
     tool_buf_add(&batch->bytes, value.data, value.size);
+    batch->times[batch->count] =
+        (pdict_pair_times){ .ttl_ms = record->expires_ms ? 0 : batch->ttl_ms,
+                            .expires_ms = record->expires_ms,
+                            .created_ms = record->created_ms };
     batch->pairs[batch->count].key.size = key.size;
     batch->pairs[batch->count++].value.size = value.size;
-    batch->expires_ms = expires_ms;
     return PDICT_OK;
 }
 
@@ -73,5 +77,6 @@ void batch_free(struct batch *batch)
 {
     free(batch->bytes.data);
     free(batch->pairs);
+    free(batch->times);
     free(batch->statuses);
 }

@@ -3,9 +3,9 @@
 #ifndef PDICT_BATCH_H
 #define PDICT_BATCH_H
 
-#include "tool.h"
+#include "source.h"
 
-/** Records of equal expiry that are put together. */
+/** Records that are put together. */
 struct batch {
     pdict *d;       /**< borrowed */
     unsigned flags; /**< of pdict_put_options */
@@ -13,19 +13,20 @@ struct batch {
     uint64_t max_records;
     struct tool_buf bytes; /**< keys and values, one behind the other */
     pdict_pair *pairs;     /**< their sizes; the data is set when the batch is full */
+    pdict_pair_times *times;
     size_t count;
     size_t capacity;
     int *statuses;
-    int64_t expires_ms; /**< of all records in it */
-    bool is_begun;      /**< something was put, or tried to be */
-    uint64_t stored;    /**< records put so far */
-    uint64_t skipped;   /**< present already, with PDICT_PUT_IF_ABSENT */
+    bool is_begun;    /**< something was put, or tried to be */
+    uint64_t stored;  /**< records put so far */
+    uint64_t skipped; /**< present already, with PDICT_PUT_IF_ABSENT */
 };
 
 /** Bytes of keys and values after which a batch is put. */
 #define BATCH_BYTES ((size_t)64 << 20)
 
-int batch_add(struct batch *batch, pdict_slice key, pdict_slice value, int64_t expires_ms);
+/** Copies the record. */
+int batch_add(struct batch *batch, const struct record *record);
 int batch_put(struct batch *batch);
 void batch_free(struct batch *batch);
 

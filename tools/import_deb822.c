@@ -79,7 +79,8 @@ static int deb822_next(struct source *source, struct record *out)
     if (!has_key)
         return pdict_fail(PDICT_INVAL, "%s: %s: the paragraph that begins here has no field %s",
                           source->reader.name, source->place, source->key_field);
-    *out = (struct record){ tool_buf_slice(&source->key), tool_buf_slice(&source->value), 0 };
+    *out = (struct record){ .key = tool_buf_slice(&source->key),
+                            .value = tool_buf_slice(&source->value) };
     return PDICT_OK;
 }
 

@@ -96,7 +96,8 @@ static int take_file(struct source *source, const FTSENT *file, struct record *o
     source->position = dir->passed;
     source->key.size = 0;
     tool_buf_add(&source->key, key, strlen(key));
-    *out = (struct record){ tool_buf_slice(&source->key), tool_buf_slice(&source->value), 0 };
+    *out = (struct record){ .key = tool_buf_slice(&source->key),
+                            .value = tool_buf_slice(&source->value) };
     return PDICT_OK;
 }
 

@@ -63,20 +63,29 @@ static int take_bytes(struct source *source, const char *name, struct tool_buf *
     return PDICT_OK;
 }
 
-static int take_record(struct source *source, struct record *out)
+static int take_time(struct source *source, const char *name, int64_t *out)
 {
     const struct jsonl *jsonl = source->state;
-    const json_t *expires = json_object_get(jsonl->line, "exp");
+    const json_t *time = json_object_get(jsonl->line, name);
+
+    if (time && (!json_is_integer(time) || json_integer_value(time) < 0))
+        return pdict_fail(PDICT_INVAL, "%s: %s: \"%s\" is not a time in milliseconds",
+                          source->reader.name, source->place, name);
+    *out = json_integer_value(time);
+    return PDICT_OK;
+}
+
+static int take_record(struct source *source, struct record *out)
+{
     int status;
 
     if ((status = take_bytes(source, "k", &source->key, &out->key)) != PDICT_OK)
         return status;
     if ((status = take_bytes(source, "v", &source->value, &out->value)) != PDICT_OK)
         return status;
-    if (expires && (!json_is_integer(expires) || json_integer_value(expires) < 0))
-        return bad(source, "\"exp\" is not a time in milliseconds");
-    out->expires_ms = json_integer_value(expires);
-    return PDICT_OK;
+    if ((status = take_time(source, "exp", &out->expires_ms)) != PDICT_OK)
+        return status;
+    return take_time(source, "ct", &out->created_ms);
 }
 
 static int check_header(struct source *source)

@@ -53,7 +53,8 @@ static int tsv_next(struct source *source, struct record *out)
     if (status == PDICT_OK)
         status = unescape(source, pdict_bytes(tab + 1, line.size - (size_t)(tab + 1 - text)),
                           &source->value);
-    *out = (struct record){ tool_buf_slice(&source->key), tool_buf_slice(&source->value), 0 };
+    *out = (struct record){ .key = tool_buf_slice(&source->key),
+                            .value = tool_buf_slice(&source->value) };
     return status;
 }
 

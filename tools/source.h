@@ -30,6 +30,7 @@ struct record {
     pdict_slice key;
     pdict_slice value;
     int64_t expires_ms; /**< 0 = the source says nothing */
+    int64_t created_ms; /**< 0 = the source says nothing */
 };
 
 struct source;

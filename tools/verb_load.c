@@ -98,7 +98,7 @@ static int store_record(struct load *load, const struct record *record, uint64_t
         load->expired++;
         return PDICT_OK;
     }
-    return batch_add(&load->batch, record->key, record->value, record->expires_ms);
+    return batch_add(&load->batch, record);
 }
 
 /* Bad records were counted when the input was checked; here they are only passed over. */

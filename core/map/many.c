@@ -73,17 +73,29 @@ static void batch_free(struct batch *batch)
     pdict__buf_free(&batch->records);
 }
 
-static void batch_fill(struct batch *batch, const pdict_pair *pairs)
+static void fill_one(const struct put_plan *plan, const pdict_pair *pair, pdict_change *change)
 {
-    const struct put_plan *plan = &batch->plan;
+    *change = (pdict_change){
+        .kind = plan->kind,
+        .condition = plan->condition,
+        .if_version = plan->if_version,
+        .row = { .key = pair->key, .expires_ms = plan->expires_ms, .created_ms = plan->created_ms }
+    };
+    if (plan->kind == PDICT_CHANGE_PUT)
+        change->row.value = pair->value;
+}
 
-    for (size_t i = 0; i < batch->count; i++)
-        batch->changes[i] = (pdict_change){
-            .kind = plan->kind,
-            .condition = plan->condition,
-            .if_version = plan->if_version,
-            .row = { .key = pairs[i].key, .value = pairs[i].value, .expires_ms = plan->expires_ms }
-        };
+static int batch_fill(struct batch *batch, const pdict_pair *pairs)
+{
+    struct put_plan plan = batch->plan;
+    int status = PDICT_OK;
+
+    for (size_t i = 0; i < batch->count && status == PDICT_OK; i++) {
+        if (plan.times)
+            status = pdict__plan_times(batch->d, &plan.times[i], &plan);
+        fill_one(&plan, &pairs[i], &batch->changes[i]);
+    }
+    return status;
 }
 
 static int encode_one(struct batch *batch, struct workbench *bench, pdict_row *row)
@@ -111,8 +123,10 @@ static int encode(struct batch *batch, pdict_change *changes, size_t count)
     int status = bench ? PDICT_OK : PDICT_NOMEM;
 
     batch->records.size = 0;
-    for (size_t i = 0; status == PDICT_OK && i < count; i++)
-        status = encode_one(batch, bench, &changes[i].row);
+    for (size_t i = 0; status == PDICT_OK && i < count; i++) {
+        if (changes[i].kind == PDICT_CHANGE_PUT)
+            status = encode_one(batch, bench, &changes[i].row);
+    }
     if (bench)
         pdict__bench_give(pipeline, bench);
     at = batch->records.data;
@@ -126,10 +140,8 @@ static int encode(struct batch *batch, pdict_change *changes, size_t count)
 static int commit_part(void *ctx, pdict_change *changes, size_t count)
 {
     struct batch *batch = ctx;
-    int status = PDICT_OK;
+    int status = encode(batch, changes, count);
 
-    if (batch->plan.kind == PDICT_CHANGE_PUT)
-        status = encode(batch, changes, count);
     if (status != PDICT_OK)
         return status;
     return pdict__change(batch->d, changes, count, batch->plan.durability);
@@ -156,8 +168,14 @@ static int batch_commit(struct batch *batch)
 
 static void batch_statuses(const struct batch *batch, int *statuses)
 {
-    for (size_t i = 0; statuses && i < batch->count; i++)
-        statuses[i] = pdict__put_result(&batch->plan, batch->changes[i].status);
+    for (size_t i = 0; statuses && i < batch->count; i++) {
+        const pdict_change *change = &batch->changes[i];
+
+        /* Deletions have no plan. */
+        statuses[i] = batch->plan.kind != 0
+                          ? pdict__put_result(&batch->plan, change->kind, change->status)
+                          : change->status;
+    }
 }
 
 static size_t bytes_of(const pdict_pair *pairs, size_t count)
@@ -178,14 +196,14 @@ int pdict_put_many(pdict *d, const pdict_pair *pairs, size_t count, const pdict_
 
     if ((status = pdict__put_plan(d, how, &plan)) != PDICT_OK)
         return status;
-    if (how && how->struct_size >= sizeof(*how) && how->version_out)
+    if (plan.version_out)
         return pdict_fail(PDICT_INVAL, "put_many: version_out must be NULL; it is for one put");
     status = batch_init(&batch, d, count);
     batch.plan = plan;
-    if (status == PDICT_OK) {
-        batch_fill(&batch, pairs);
+    if (status == PDICT_OK)
+        status = batch_fill(&batch, pairs);
+    if (status == PDICT_OK)
         status = batch_commit(&batch);
-    }
     if (status == PDICT_OK)
         batch_statuses(&batch, statuses);
     batch_free(&batch);

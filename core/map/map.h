@@ -122,13 +122,18 @@ struct put_plan {
     uint8_t condition;
     uint64_t if_version;
     int64_t expires_ms;
+    int64_t created_ms; /* 0: now */
     unsigned durability;
     bool is_in_slices;
+    uint64_t *version_out;         /* NULL: not wanted */
+    const pdict_pair_times *times; /* NULL: all entries have those above */
 };
 
 int pdict__put_plan(const pdict *d, const pdict_put_options *how, struct put_plan *out);
-/* What a put answers for the status of its change. */
-int pdict__put_result(const struct put_plan *plan, int status);
+/* Kind, expiry and creation of a plan for entries with these times. */
+int pdict__plan_times(const pdict *d, const pdict_pair_times *times, struct put_plan *plan);
+/* What a put answers for the kind and status of its change. */
+int pdict__put_result(const struct put_plan *plan, int kind, int status);
 
 /* ---- slices.c: many changes in several commits ---- */
 

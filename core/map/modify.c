@@ -99,6 +99,7 @@ static int make_change(struct addition *a, void *reader)
         return status;
     a->change.kind = is_there ? PDICT_CHANGE_PUT : a->plan.kind;
     a->change.row.expires_ms = is_there ? row.expires_ms : a->plan.expires_ms;
+    a->change.row.created_ms = a->plan.created_ms;
     return a->change.kind == PDICT_CHANGE_PUT ? write_sum(a) : PDICT_OK;
 }
 
@@ -128,7 +129,8 @@ static int commit_addition(struct addition *a)
     int status =
         a->d->part ? add_in_transaction(a) : pdict__commit_for(a->d, &commit, a->plan.durability);
 
-    return status == PDICT_OK ? pdict__put_result(&a->plan, a->change.status) : status;
+    return status == PDICT_OK ? pdict__put_result(&a->plan, a->plan.kind, a->change.status)
+                              : status;
 }
 
 int pdict_add(pdict *d, pdict_slice key, int64_t delta, const pdict_put_options *how,

@@ -222,15 +222,18 @@ static int plan_condition(const pdict_put_options *how, struct put_plan *plan)
     }
 }
 
-static int plan_expiry(const pdict *d, const pdict_put_options *how, struct put_plan *plan)
+int pdict__plan_times(const pdict *d, const pdict_pair_times *times, struct put_plan *plan)
 {
     int64_t now_ms = pdict__handle_now(d);
 
-    if (how->ttl_ms < 0 || how->expires_ms < 0 || (how->ttl_ms > 0 && how->expires_ms > 0))
+    if (times->ttl_ms < 0 || times->expires_ms < 0 || (times->ttl_ms > 0 && times->expires_ms > 0))
         return pdict_fail(PDICT_INVAL, "put: give one of ttl_ms and expires_ms, and not below 0");
-    plan->expires_ms = how->ttl_ms > 0 ? pdict__time_add(now_ms, how->ttl_ms) : how->expires_ms;
-    if (pdict__expired(plan->expires_ms, now_ms))
-        plan->kind = PDICT_CHANGE_DEL;
+    if (times->created_ms < 0)
+        return pdict_fail(PDICT_INVAL, "put: created_ms is a Unix time, not below 0");
+    plan->expires_ms =
+        times->ttl_ms > 0 ? pdict__time_add(now_ms, times->ttl_ms) : times->expires_ms;
+    plan->created_ms = times->created_ms;
+    plan->kind = pdict__expired(plan->expires_ms, now_ms) ? PDICT_CHANGE_DEL : PDICT_CHANGE_PUT;
     return PDICT_OK;
 }
 
@@ -248,9 +251,12 @@ int pdict__put_plan(const pdict *d, const pdict_put_options *how, struct put_pla
     if (full.durability > PDICT_COMMIT_UNSAFE)
         return pdict_fail(PDICT_INVAL, "put: %u is no durability", full.durability);
     plan->durability = full.durability;
+    plan->version_out = full.version_out;
+    plan->times = full.times;
     if ((status = plan_condition(&full, plan)) != PDICT_OK)
         return status;
-    return plan_expiry(d, &full, plan);
+    return pdict__plan_times(
+        d, &(pdict_pair_times){ full.ttl_ms, full.expires_ms, full.created_ms }, plan);
 }
 
 static int put_record(const pdict *d, struct workbench *bench, const struct put_plan *plan,
@@ -270,9 +276,9 @@ static int put_record(const pdict *d, struct workbench *bench, const struct put_
 
 /* A put whose expiry has passed deletes, and is fine when there was nothing to delete, unless it
  * asked for something to be there. */
-int pdict__put_result(const struct put_plan *plan, int status)
+int pdict__put_result(const struct put_plan *plan, int kind, int status)
 {
-    bool absent_is_fine = plan->kind == PDICT_CHANGE_DEL &&
+    bool absent_is_fine = kind == PDICT_CHANGE_DEL &&
                           (plan->condition == PDICT_IF_ANY || plan->condition == PDICT_IF_ABSENT);
 
     return absent_is_fine && status == PDICT_NOTFOUND ? PDICT_OK : status;
@@ -289,19 +295,22 @@ int pdict_put(pdict *d, pdict_slice key, pdict_slice value, const pdict_put_opti
         return status;
     if (plan.is_in_slices)
         return pdict_fail(PDICT_INVAL, "put: PDICT_PUT_IN_SLICES is for pdict_put_many");
+    if (plan.times)
+        return pdict_fail(PDICT_INVAL, "put: times must be NULL; they are for put_many");
     if ((status = pdict__random_version(&change.row.version)) != PDICT_OK)
         return status;
     change.kind = plan.kind;
     change.condition = plan.condition;
     change.if_version = plan.if_version;
     change.row.expires_ms = plan.expires_ms;
+    change.row.created_ms = plan.created_ms;
     bench = pdict__bench_take(d->map->pipeline);
     if (!bench)
         return PDICT_NOMEM;
-    status = pdict__put_result(&plan, put_record(d, bench, &plan, value, &change));
+    status = pdict__put_result(&plan, plan.kind, put_record(d, bench, &plan, value, &change));
     pdict__bench_give(d->map->pipeline, bench);
-    if (status == PDICT_OK && how && how->struct_size >= sizeof(*how) && how->version_out)
-        *how->version_out = plan.kind == PDICT_CHANGE_PUT ? change.row.version : 0;
+    if (status == PDICT_OK && plan.version_out)
+        *plan.version_out = plan.kind == PDICT_CHANGE_PUT ? change.row.version : 0;
     if (status == PDICT_OK)
         pdict__train_if_due(d, value.size);
     return status;

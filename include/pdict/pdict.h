@@ -197,7 +197,18 @@ typedef struct pdict_put_options {
     int64_t ttl_ms;        /**< > 0: expires so long from now; at most one of ttl_ms, expires_ms */
     int64_t expires_ms;    /**< > 0: expires then; a time in the past deletes */
     uint64_t *version_out; /**< pdict_put only; NULL, or receives the new version */
+    int64_t created_ms;    /**< > 0: of an entry that is inserted, when it is restored; else now */
+    /** pdict_put_many only; NULL, or one of these for each pair, in place of ttl_ms, expires_ms and
+     * created_ms above. Borrowed. */
+    const struct pdict_pair_times *times;
 } pdict_put_options;
+
+/** The times of one pair. */
+typedef struct pdict_pair_times {
+    int64_t ttl_ms;     /**< as in pdict_put_options */
+    int64_t expires_ms; /**< as in pdict_put_options */
+    int64_t created_ms; /**< as in pdict_put_options */
+} pdict_pair_times;
 
 #define PDICT_PUT_OPTIONS_INIT                                                                     \
     {                                                                                              \
@@ -236,6 +247,35 @@ enum pdict_commit_durability {
  * Since 0.1.
  */
 PDICT_API int pdict_put(pdict *d, pdict_slice key, pdict_slice value, const pdict_put_options *how);
+
+/**
+ * Let an entry expire so long from now, whether it had a deadline or not. Value, version, time of
+ * creation and place stay. The deadline is bound to the record, so that is sealed anew.
+ *
+ * @param ttl_ms  1 or more; a sum beyond the end of time is the end of time.
+ * @return PDICT_OK; PDICT_NOTFOUND: absent or expired; PDICT_INVAL; a status as from pdict_get()
+ *         when the record cannot be read; else as pdict_put().
+ *
+ * Cost: a get and a put.
+ * Since 0.1.
+ */
+PDICT_API int pdict_touch(pdict *d, pdict_slice key, int64_t ttl_ms);
+
+/** The same with a Unix time in milliseconds, above 0; one that has passed deletes. Since 0.1. */
+PDICT_API int pdict_touch_until(pdict *d, pdict_slice key, int64_t expires_ms);
+
+/** The same, so that the entry never expires. Since 0.1. */
+PDICT_API int pdict_persist(pdict *d, pdict_slice key);
+
+/**
+ * Read a value and let it expire so long from now, in one step.
+ *
+ * @param[out] out  As from pdict_get(), with the new deadline.
+ * @return As pdict_touch().
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_get_and_touch(pdict *d, pdict_slice key, int64_t ttl_ms, pdict_view *out);
 
 /**
  * Delete a key.

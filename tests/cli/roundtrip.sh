@@ -41,9 +41,18 @@ exits 0 "$p" dump b.db
 mv out b.jsonl
 exits 0 "$p" load c.db b.jsonl
 exits 0 "$p" dump c.db
-sed 's/"ct":[0-9]*,//' b.jsonl | sed '$d' >b.plain
-sed 's/"ct":[0-9]*,//' out | sed '$d' >c.plain
-same b.plain c.plain
+same out b.jsonl
+
+promise 'times of creation and expiry survive dump and load, whatever the record beside has'
+printf '{"k":"a","v":"1","ct":1000,"exp":99999999999999}\n{"k":"b","v":"2"}\n{"k":"c","v":"3","ct":2000}\n' >times.jsonl
+exits 0 "$p" load t.db times.jsonl
+exits 0 "$p" dump t.db
+mv out t.jsonl
+grep -q '"k":"a","ct":1000,"exp":99999999999999' t.jsonl || fail 'the times of a are lost'
+grep -q '"k":"c","ct":2000' t.jsonl || fail 'the times of c are lost'
+exits 0 "$p" load u.db t.jsonl
+exits 0 "$p" dump u.db
+same out t.jsonl
 
 promise 'add counts, and pop takes a value away'
 exits 0 "$p" add a.db hits
