@@ -106,6 +106,10 @@ const struct verb tool_verbs[] = {
       "New records use it; those that are there stay as they are. A map whose codecs say\n"
       "zstd:3+dict does this by itself. The dictionary holds parts of values: in an encrypted\n"
       "map it is sealed.\n" },
+    { "expire", "STORE", "remove expired entries of all maps", 1, 1, OPTIONS_STORE | OPT(QUIET),
+      tool_expire,
+      "Expired entries are absent in any case; this gives their space back, in short steps, while\n"
+      "others read and write. Programs that put entries with a time to live do so themselves.\n" },
     { "migrate", "STORE NEW", "copy maps into a new store, by another backend or other codecs", 2,
       2, OPTIONS_STORE | OPTIONS_SECRET | OPT(MAP) | OPT(CODECS) | OPT(VERIFY) | OPT(QUIET),
       tool_migrate,

@@ -241,6 +241,7 @@ int tool_repair(struct invocation *in);
 int tool_backup(struct invocation *in);
 int tool_compact(struct invocation *in);
 int tool_train(struct invocation *in);
+int tool_expire(struct invocation *in);
 int tool_migrate(struct invocation *in);
 int tool_passwd(struct invocation *in);
 int tool_slot(struct invocation *in);

@@ -126,6 +126,8 @@ int64_t pdict__system_now_ms(void *ctx);
 int64_t pdict__time_add(int64_t base_ms, int64_t delta_ms);
 /* A steady clock for deadlines, from an arbitrary origin. */
 int64_t pdict__steady_ms(void);
+/* Time since the boot, also while the machine sleeps; nobody can set it. */
+int64_t pdict__boot_ms(void);
 
 static inline int64_t pdict__now(const struct clock *clock)
 {

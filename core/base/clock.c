@@ -29,3 +29,8 @@ int64_t pdict__steady_ms(void)
 {
     return read_ms(CLOCK_MONOTONIC);
 }
+
+int64_t pdict__boot_ms(void)
+{
+    return read_ms(CLOCK_BOOTTIME);
+}

@@ -232,69 +232,22 @@ int pdict_del_many(pdict *d, const pdict_slice *keys, size_t count, int *statuse
 /* Rows deleted at a time inside the one transaction: bounds memory, not atomicity. */
 #define CLEAR_CHUNK 1000
 
-struct clear {
-    const pdict *d;
-    struct buf keys;
-    size_t sizes[CLEAR_CHUNK];
-    pdict_change changes[CLEAR_CHUNK];
-};
-
-/* Collect the keys of the next rows; their place in the changes follows once keys stands still. */
-static int collect(struct clear *clear, struct store *store, void *txn, size_t *count)
-{
-    pdict_scan scan = { .flags = PDICT_SCAN_NO_VALUES };
-    void *cursor;
-    pdict_row row;
-    int status;
-
-    *count = 0;
-    clear->keys.size = 0;
-    status = store->backend->scan_open(store->engine, txn, clear->d->map->number, &scan, &cursor);
-    if (status != PDICT_OK)
-        return status;
-    while (*count < CLEAR_CHUNK &&
-           (status = store->backend->scan_next(store->engine, cursor, &row)) == PDICT_OK) {
-        if ((status = pdict__buf_append(&clear->keys, row.key.data, row.key.size)) != PDICT_OK)
-            break;
-        clear->sizes[(*count)++] = row.key.size;
-    }
-    store->backend->scan_close(store->engine, cursor);
-    return status == PDICT_END ? PDICT_OK : status;
-}
-
-static void fill_changes(struct clear *clear, size_t count)
-{
-    const uint8_t *key = clear->keys.data;
-
-    for (size_t i = 0; i < count; i++) {
-        clear->changes[i] =
-            (pdict_change){ .kind = PDICT_CHANGE_DEL, .row.key = { key, clear->sizes[i] } };
-        key += clear->sizes[i];
-    }
-}
-
 static int clear_inside(void *ctx, struct store *store, void *txn)
 {
-    struct clear *clear = ctx;
+    const pdict *d = ctx;
+    pdict_scan everything = { .flags = PDICT_SCAN_NO_VALUES };
     size_t count;
     int status;
 
-    do {
-        if ((status = collect(clear, store, txn, &count)) != PDICT_OK)
-            return status;
-        fill_changes(clear, count);
-        /* At the beginning of time nothing has expired: the dead rows go too. */
-        status = store->backend->apply(store->engine, txn, clear->d->map->number, clear->changes,
-                                       count, INT64_MIN);
-    } while (status == PDICT_OK && count > 0);
+    do
+        status = pdict__erase(store, txn, d->map->number, &everything, CLEAR_CHUNK, &count);
+    while (status == PDICT_OK && count > 0);
     return status;
 }
 
 int pdict_clear(pdict *d, unsigned confirm)
 {
-    const pdict_allocator *allocator = &d->map->store->allocator;
-    struct commit commit = { .work = clear_inside };
-    struct clear *clear;
+    struct commit commit = { .work = clear_inside, .ctx = d };
     int status;
 
     if ((status = pdict__not_inside(d, "pdict_clear")) != PDICT_OK)
@@ -304,14 +257,5 @@ int pdict_clear(pdict *d, unsigned confirm)
                           "clear: nothing was deleted; pass PDICT_CLEAR_EVERYTHING to delete every "
                           "entry of map '%s'",
                           d->name);
-    clear = pdict__alloc(allocator, sizeof(*clear));
-    if (!clear)
-        return PDICT_NOMEM;
-    clear->d = d;
-    clear->keys = (struct buf){ .allocator = allocator };
-    commit.ctx = clear;
-    status = pdict__commit_for(d, &commit, 0);
-    pdict__buf_free(&clear->keys);
-    pdict__free(allocator, clear);
-    return status;
+    return pdict__commit_for(d, &commit, 0);
 }

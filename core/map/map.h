@@ -159,6 +159,25 @@ int pdict__commit_slices(struct store *store, const struct slices *slices);
  * What goes wrong is logged and tried again later. */
 void pdict__train_if_due(pdict *d, size_t bytes);
 
+/* ---- sweep.c: expired rows go ---- */
+
+bool pdict__jump_guard_allows(struct jump_guard *guard, int64_t wall_ms, int64_t boot_ms);
+
+/* What one step of a sweep did. */
+struct swept {
+    uint64_t removed;
+    bool has_more;
+    int64_t next_ms; /* when the next row expires, as far as known; INT64_MAX: none does */
+};
+
+/* One transaction of some ten milliseconds at most. PDICT_BUSY: others kept writing. */
+int pdict__sweep_step(struct store *store, int64_t timeout_ms, struct swept *swept);
+/* Give back a bit of the space that rows left behind, where that is cheap; *has_more: go on. */
+int pdict__shrink_step(struct store *store, int64_t timeout_ms, bool *has_more);
+/* Sweep from now on in the background, or in pdict_maintain(); nothing if it is on, or not asked
+ * for. Called for each put of an entry that expires. */
+void pdict__sweeper_start(struct store *store);
+
 /* ---- view.c ---- */
 
 /* What a view holds on to begins with this. */

@@ -233,6 +233,8 @@ int pdict__plan_times(const pdict *d, const pdict_pair_times *times, struct put_
     plan->expires_ms =
         times->ttl_ms > 0 ? pdict__time_add(now_ms, times->ttl_ms) : times->expires_ms;
     plan->created_ms = times->created_ms;
+    if (plan->expires_ms != 0)
+        pdict__sweeper_start(d->map->store);
     plan->kind = pdict__expired(plan->expires_ms, now_ms) ? PDICT_CHANGE_DEL : PDICT_CHANGE_PUT;
     return PDICT_OK;
 }

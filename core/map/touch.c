@@ -56,6 +56,8 @@ static int try_once(const struct touch *touch, struct workbench *bench)
     void *reader;
     int status;
 
+    if (change.row.expires_ms != 0)
+        pdict__sweeper_start(touch->d->map->store);
     /* As with a put, a deadline that has passed deletes. */
     if (pdict__expired(change.row.expires_ms, pdict__handle_now(touch->d)))
         change.kind = PDICT_CHANGE_DEL;

@@ -118,6 +118,8 @@ static int acquire_store(struct opening *opening, struct store **out)
         .timeout_ms = number(opening, OPTION_TIMEOUT),
         .allocator = opening->allocator,
         .logger = options->logger,
+        .maintenance = &opening->settings.values[OPTION_MAINTENANCE],
+        .sweep = &opening->settings.values[OPTION_SWEEP],
         .clock = { options->clock ? options->clock : pdict__system_now_ms, options->clock_ctx },
     };
 

@@ -35,7 +35,9 @@ enum core_option {
     OPTION_TIMEOUT,
     OPTION_MAX_VALUE,
     OPTION_CHECKSUM,
-    OPTION_KDF
+    OPTION_KDF,
+    OPTION_MAINTENANCE,
+    OPTION_SWEEP
 };
 
 enum open_mode {
@@ -83,6 +85,7 @@ struct store_wish {
     pdict_allocator allocator;
     pdict_logger logger;
     struct clock clock;
+    const pdict_option_value *maintenance, *sweep; /* of the store's first opener */
 };
 
 /* The stack, with default options, of a file that this process has open; its count is 0 if none. */

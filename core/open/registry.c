@@ -79,6 +79,13 @@ static int agree(const struct store *store, const struct store_wish *wish)
         return contradiction(store, "allocator", "another one", "one");
     if (store->clock.now_ms != wish->clock.now_ms || store->clock.ctx != wish->clock.ctx)
         return contradiction(store, "clock", "another one", "one");
+    if (wish->maintenance->is_set && (wish->maintenance->number != 0) != store->is_manual)
+        return contradiction(store, "maintenance", wish->maintenance->text,
+                             store->is_manual ? "manual" : "thread");
+    if (wish->sweep->is_set && !store->is_read_only &&
+        (wish->sweep->number == 0) != store->sweeper.is_auto)
+        return contradiction(store, "sweep", wish->sweep->text,
+                             store->sweeper.is_auto ? "auto" : "manual");
     for (size_t i = 0; status == PDICT_OK && i < wish->stack->count; i++)
         status = agree_options(store, &store->stack.options[i], &wish->stack->options[i]);
     return status;
@@ -111,6 +118,8 @@ static int open_store(struct store_wish *wish, struct store **out)
         .allocator = wish->allocator,
         .logger = wish->logger,
         .clock = wish->clock,
+        .is_manual = wish->maintenance->number != 0,
+        .is_swept = wish->sweep->number == 0,
     };
 
     if (wish->may_create)

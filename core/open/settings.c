@@ -54,6 +54,16 @@ const pdict_option_spec pdict__core_options[] = {
                      .fallback = "moderate",
                      .choices = KDF_NAMES,
                      .help = "cost of a passphrase, chosen when the map is created" },
+    [OPTION_MAINTENANCE] = { .name = "maintenance",
+                             .type = PDICT_OPTION_CHOICE,
+                             .fallback = "thread",
+                             .choices = "thread|manual",
+                             .help = "in the background, or in pdict_maintain() only" },
+    [OPTION_SWEEP] = { .name = "sweep",
+                       .type = PDICT_OPTION_CHOICE,
+                       .fallback = "auto",
+                       .choices = "auto|manual",
+                       .help = "remove expired entries as part of maintenance, or on request" },
     { .name = NULL },
 };
 

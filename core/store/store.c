@@ -80,6 +80,8 @@ int pdict__store_new(const struct store_config *config, struct store **out)
     store->allocator = config->allocator;
     store->logger = config->logger;
     store->clock = config->clock;
+    store->is_manual = config->is_manual;
+    store->sweeper.is_auto = config->is_swept && !store->is_read_only;
     if ((status = locks_init(store)) != PDICT_OK) {
         pdict__free(&config->allocator, store);
         return status;
@@ -97,6 +99,7 @@ int pdict__store_new(const struct store_config *config, struct store **out)
 
 void pdict__store_free(struct store *store)
 {
+    pdict__chore_remove(&store->sweeper.chore);
     if (pdict__store_check(store) == PDICT_OK) {
         pdict__store_settle(store);
         pdict__readers_trim(store);

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "base/base.h"
+#include "base/chores.h"
 #include "store/gatefile.h"
 
 /*
@@ -102,6 +102,26 @@ static inline const pdict_backend *pdict__stack_base(const struct stack *stack)
     return stack->backends[stack->count - 1];
 }
 
+/* ---- what map/sweep.c keeps of a store ---- */
+
+/* When wall time runs ahead of the time that passed, by a bad step or a resumed image, what seems
+ * expired may be alive: nothing is destroyed for a while then. Zero before its first use. */
+struct jump_guard {
+    bool has_seen;
+    int64_t wall_ms, boot_ms;
+    int64_t hold_until_ms; /* on the clock of the boot */
+};
+
+struct sweeper {
+    struct chore chore;
+    bool is_auto;
+    atomic_bool is_on;
+    /* Of the chore alone. */
+    struct jump_guard guard;
+    bool may_shrink;     /* rows went, so there may be space to give back */
+    unsigned calm_turns; /* in which nothing had expired */
+};
+
 /* ---- store.c ---- */
 
 struct map; /* map/map.h */
@@ -121,6 +141,8 @@ struct store {
     pdict_allocator allocator;
     pdict_logger logger;
     struct clock clock;
+    bool is_manual; /* its chores run in pdict_maintain() only */
+    struct sweeper sweeper;
 
     pthread_mutex_t pool_lock;
     void *idle_readers[READER_POOL_SIZE];
@@ -149,6 +171,8 @@ struct store_config {
     pdict_allocator allocator;
     pdict_logger logger;
     struct clock clock;
+    bool is_manual;
+    bool is_swept;
 };
 
 int pdict__store_new(const struct store_config *config, struct store **out);
@@ -183,6 +207,12 @@ void pdict__shared_publish(struct store *store, struct token before, struct toke
  * true as well where such a wish could not be heard. */
 int pdict__checkpoint(struct store *store, bool wait);
 bool pdict__checkpoint_wanted(const struct store *store);
+
+/* ---- erase.c ---- */
+
+/* Delete the first rows, `most` of them, that the scan finds, expired or not. */
+int pdict__erase(struct store *store, void *txn, uint32_t map, const pdict_scan *scan, size_t most,
+                 size_t *count);
 
 /* ---- reader.c: snapshots ---- */
 

@@ -90,6 +90,9 @@ typedef struct pdict_options {
  * | `checksum`   | `on` (default), `off`          | fixed at creation; sealed records need none   |
  * | `kdf`        | `interactive`, `moderate`      | cost of a passphrase at creation: 64 MiB x 2, |
  * |              | (default), `sensitive`, `test` | 256 MiB x 3, 1 GiB x 4; `test` protects nothing |
+ * | `maintenance`| `thread` (default), `manual`   | in the background; in pdict_maintain() only   |
+ * | `sweep`      | `auto` (default), `manual`     | expired entries are removed as part of        |
+ * |              |                                | maintenance; by pdict_expire() only           |
  *
  * Backends add options of their own; codecs take theirs after a colon. pdict_info_next() lists all.
  *
@@ -1056,6 +1059,36 @@ typedef struct pdict_compact_result {
  */
 PDICT_API int pdict_compact(pdict_store *store, const pdict_compact_options *options,
                             pdict_compact_result *out);
+
+/**
+ * Remove expired entries of all maps and, where the engine can do so in short steps, give the space
+ * back. Nobody sees a difference in what is there: an expired entry is absent, removed or not. Each
+ * step is a transaction of some ten milliseconds at most; between them others write.
+ *
+ * Without this call a store is swept in the background by a process that has put entries that
+ * expire, within some ten seconds of their expiry; not while the clock of the machine is suspicious,
+ * having run ahead of the time that passed by more than a minute. This call takes the clock as it
+ * is.
+ *
+ * @param budget_ms     Stop after about so long; below 0: when all are gone.
+ * @param[out] removed  NULL, or how many were removed, also on failure.
+ * @return PDICT_OK: done, or the time is up; PDICT_READ_ONLY; PDICT_BUSY; PDICT_FULL.
+ *
+ * Since 0.1.
+ */
+PDICT_API int pdict_expire(pdict_store *store, int64_t budget_ms, uint64_t *removed);
+
+/**
+ * Do on this thread what is done in the background otherwise, for the store of this map: each kind
+ * of work once and, while there is time, again as long as there is more of it.
+ *
+ * @param budget_ms  0 or more.
+ * @return PDICT_OK; PDICT_FORKED.
+ *
+ * Cost: some ten milliseconds at most for each kind of work, and the budget.
+ * Since 0.1.
+ */
+PDICT_API int pdict_maintain(pdict *d, int64_t budget_ms);
 
 /** How to migrate. */
 typedef struct pdict_migrate_options {

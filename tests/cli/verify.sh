@@ -19,6 +19,20 @@ exits 0 "$p" verify a.db --quiet --map main
 prints ''
 cp a.db sound.db
 
+promise 'expired entries are removed on request, the others stay'
+exits 0 "$p" init e.db
+exits 0 "$p" set e.db a 1
+exits 0 "$p" set e.db b 2 --ttl 1ms
+until [ "$("$p" count e.db)" -eq 1 ]; do :; done
+exits 0 "$p" expire e.db
+prints '1 expired entries removed
+'
+exits 0 "$p" expire e.db --json
+prints '{"removed":0}
+'
+exits 0 "$p" get e.db a
+prints '1'
+
 promise 'sealed records are looked at from outside without their key, and that is said'
 exits 0 "$p" verify a.db --json
 prints '{"end":true,"maps":2,"records":10,"bytes":'"$(jq .bytes out)"',"unproven":1,"findings":0}

@@ -16,7 +16,7 @@ const struct setup setups[] = {
 };
 const size_t n_setups = sizeof(setups) / sizeof(setups[0]);
 
-int64_t test_now_ms = 1700000000000;
+_Atomic(int64_t) test_now_ms = 1700000000000;
 
 static const char key_bytes[] = "0123456789abcdef0123456789abcdef";
 const pdict_slice test_key = { key_bytes, 32 };

@@ -28,7 +28,7 @@ pdict *setup_open(const struct setup *setup, const char *name, const char *more)
 int setup_try(const struct setup *setup, const char *name, const char *more, pdict **out);
 
 /* The clock that stands still; 1,700,000,000,000 ms at first. Maps of setup_open() run on it. */
-extern int64_t test_now_ms;
+extern _Atomic(int64_t) test_now_ms;
 int64_t test_clock(void *ctx);
 
 /* The 32-byte key of sealed setups. */

@@ -144,7 +144,8 @@ enum pdict_backend_open_flags {
 enum pdict_capability {
     PDICT_CAP_FILE = 1 << 0,          /**< the path names a file; else a name within the process */
     PDICT_CAP_MULTI_PROCESS = 1 << 1, /**< several processes may open one store */
-    PDICT_CAP_LAYER = 1 << 2          /**< keeps nothing itself, see pdict_backend_args.next */
+    PDICT_CAP_LAYER = 1 << 2,         /**< keeps nothing itself, see pdict_backend_args.next */
+    PDICT_CAP_SHRINKS = 1 << 3        /**< compact takes short steps, beside readers and others */
 };
 
 typedef struct pdict_backend_args {

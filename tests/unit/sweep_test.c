@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* Sweeping: what has expired goes, what lives stays, whenever and however often it is interrupted. */
+#include "maps.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "map/map.h"
+
+static const char *uri_of(const char *backend, const char *more)
+{
+    char *uri = test_alloc(512);
+
+    snprintf(uri, 512, "%s:%s%s", backend, test_path("a.%s", backend), more);
+    return uri;
+}
+
+static pdict *open_on(const char *uri)
+{
+    pdict_options options = test_options(false);
+    pdict *d;
+
+    CHECK_OK(pdict_open(uri, &options, &d));
+    return d;
+}
+
+static pdict_store *store_on(const char *uri)
+{
+    pdict_options options = test_options(false);
+    pdict_store *store;
+
+    CHECK_OK(pdict_store_open(uri, &options, &store));
+    return store;
+}
+
+/* Rows that are stored, expired ones included. */
+static uint64_t stored(const char *uri)
+{
+    pdict_verify_result result = PDICT_VERIFY_RESULT_INIT;
+    pdict_store *store = store_on(uri);
+
+    CHECK_OK(pdict_verify(store, NULL, &result));
+    CHECK_INT(result.findings, 0);
+    pdict_store_close(store);
+    return result.records;
+}
+
+static uint64_t expire(const char *uri, int64_t budget_ms)
+{
+    pdict_store *store = store_on(uri);
+    uint64_t removed = 0;
+
+    CHECK_OK(pdict_expire(store, budget_ms, &removed));
+    pdict_store_close(store);
+    return removed;
+}
+
+/* Entries 0 to count - 1; every other one has a time to live. */
+static void fill(pdict *d, int count, int64_t ttl_ms)
+{
+    pdict_pair *pairs = test_alloc((size_t)count * sizeof(*pairs));
+    pdict_pair_times *times = test_alloc((size_t)count * sizeof(*times));
+    pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
+
+    for (int i = 0; i < count; i++) {
+        char *key = test_alloc(16);
+
+        snprintf(key, 16, "key %d", i);
+        pairs[i] = (pdict_pair){ pdict_str(key), pdict_str("a value of some bytes") };
+        times[i] = (pdict_pair_times){ .ttl_ms = i % 2 ? ttl_ms : 0 };
+    }
+    how.times = times;
+    CHECK_OK(pdict_put_many(d, pairs, (size_t)count, &how, NULL));
+}
+
+static void for_each_backend(void (*check)(const char *backend))
+{
+    static const char *const backends[] = { "memory", "sqlite", "lmdb" };
+    pdict_info info = PDICT_INFO_INIT;
+
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t cursor = 0; pdict_info_next(&cursor, &info) == PDICT_OK;) {
+            if (info.kind == PDICT_INFO_BACKEND && strcmp(info.name, backends[i]) == 0)
+                check(backends[i]);
+        }
+    }
+}
+
+/* ---- on request ---- */
+
+static void check_expire(const char *backend)
+{
+    const char *uri = uri_of(backend, "?sweep=manual"), *other = uri_of(backend, "?map=other");
+    pdict *d = open_on(uri), *o = open_on(other);
+
+    fill(d, 3000, 1000);
+    fill(o, 100, 2000);
+    CHECK_INT(expire(uri, -1), 0);
+    test_now_ms += 1000;
+    CHECK_INT(count_of(d), 1500);
+    CHECK_INT(stored(uri), 3100);
+    CHECK_INT(expire(uri, -1), 1500);
+    CHECK_INT(stored(uri), 1600);
+    CHECK_INT(count_of(d), 1500);
+    CHECK_INT(count_of(o), 100);
+    check_value(d, "key 8", "a value of some bytes");
+    check_value(d, "key 9", NULL);
+    test_now_ms += 1000;
+    CHECK_INT(expire(uri, -1), 50);
+    CHECK_INT(expire(uri, -1), 0);
+    pdict_close(o);
+    pdict_close(d);
+}
+
+TEST(sweep, expired_entries_of_all_maps_go_and_the_others_stay)
+{
+    for_each_backend(check_expire);
+}
+
+static void check_budget(const char *backend)
+{
+    const char *uri = uri_of(backend, "?sweep=manual");
+    pdict *d = open_on(uri);
+    uint64_t removed;
+
+    fill(d, 3000, 1000);
+    test_now_ms += 1000;
+    removed = expire(uri, 0);
+    CHECK(removed > 0 && removed <= 500);
+    CHECK_INT(stored(uri), 3000 - removed);
+    pdict_close(d);
+}
+
+TEST(sweep, one_step_is_one_short_transaction)
+{
+    for_each_backend(check_budget);
+}
+
+TEST(sweep, read_only_store_is_not_swept)
+{
+    const char *uri = uri_of("sqlite", "?sweep=manual");
+    uint64_t removed = 7;
+    pdict_store *store;
+    pdict *d = open_on(uri);
+
+    put_ttl(d, "k", "v", 10);
+    test_now_ms += 10;
+    pdict_close(d);
+    store = store_on(uri_of("sqlite", "?mode=ro"));
+    CHECK_STATUS(pdict_expire(store, -1, &removed), PDICT_READ_ONLY);
+    CHECK_INT(removed, 0);
+    pdict_store_close(store);
+}
+
+TEST(sweep, sqlite_gives_the_space_back)
+{
+    const char *uri = uri_of("sqlite", "?sweep=manual");
+    pdict *d = open_on(uri);
+    pdict_stats before = PDICT_STATS_INIT, after = PDICT_STATS_INIT;
+    char *value = test_alloc(100000);
+
+    memset(value, 'v', 100000);
+    for (int i = 0; i < 100; i++) {
+        pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
+        char key[16];
+
+        how.ttl_ms = 1000;
+        snprintf(key, sizeof(key), "%d", i);
+        CHECK_OK(pdict_put(d, pdict_str(key), pdict_bytes(value, 100000), &how));
+    }
+    pdict_close(d);
+    d = open_on(uri);
+    CHECK_OK(pdict_stats_get(d, 0, &before));
+    test_now_ms += 1000;
+    CHECK_INT(expire(uri, -1), 100);
+    pdict_close(d);
+    d = open_on(uri);
+    CHECK_OK(pdict_stats_get(d, 0, &after));
+    CHECK(before.file_bytes > 10000000);
+    CHECK(after.file_bytes < 2500000);
+    pdict_close(d);
+}
+
+/* ---- as maintenance ---- */
+
+static void check_maintain(const char *backend)
+{
+    const char *uri = uri_of(backend, "?maintenance=manual");
+    pdict *d = open_on(uri);
+
+    fill(d, 2000, 1000);
+    CHECK_OK(pdict_maintain(d, 0));
+    CHECK_INT(stored(uri), 2000);
+    test_now_ms += 1000;
+    CHECK_OK(pdict_maintain(d, 100000));
+    CHECK_INT(stored(uri), 1000);
+    CHECK_STATUS(pdict_maintain(d, -1), PDICT_INVAL);
+    pdict_close(d);
+}
+
+TEST(sweep, manual_maintenance_sweeps_when_it_is_called)
+{
+    for_each_backend(check_maintain);
+}
+
+TEST(sweep, maintenance_removes_nothing_after_a_suspicious_step_of_the_clock)
+{
+    const char *uri = uri_of("memory", "?maintenance=manual");
+    pdict *d = open_on(uri);
+
+    fill(d, 100, 1000);
+    CHECK_OK(pdict_maintain(d, 0));
+    test_now_ms += 86400000;
+    CHECK_OK(pdict_maintain(d, 1000));
+    CHECK_INT(stored(uri), 100);
+    CHECK_INT(count_of(d), 50);
+    test_now_ms -= 86400000;
+    CHECK_OK(pdict_maintain(d, 1000));
+    CHECK_INT(count_of(d), 100);
+    test_now_ms += 1000;
+    CHECK_OK(pdict_maintain(d, 1000));
+    CHECK_INT(stored(uri), 50);
+    pdict_close(d);
+}
+
+TEST(sweep, clock_that_ran_ahead_is_trusted_again_after_ten_minutes)
+{
+    struct jump_guard guard = { 0 };
+
+    CHECK(pdict__jump_guard_allows(&guard, 1000000, 50));
+    CHECK(pdict__jump_guard_allows(&guard, 1000000 + 60000, 50));
+    CHECK(!pdict__jump_guard_allows(&guard, 2000000, 60));
+    CHECK(!pdict__jump_guard_allows(&guard, 2000000 + 599999, 60 + 599999));
+    CHECK(pdict__jump_guard_allows(&guard, 2000000 + 600000, 60 + 600000));
+}
+
+TEST(sweep, background_thread_sweeps_by_itself)
+{
+    pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
+    const char *uri = uri_of("memory", "");
+    uint64_t left = 1;
+    pdict *d;
+
+    CHECK_OK(pdict_open(uri, NULL, &d));
+    how.ttl_ms = 1;
+    CHECK_OK(pdict_put(d, pdict_str("k"), pdict_str("v"), &how));
+    while (left > 0) {
+        pdict_verify_result result = PDICT_VERIFY_RESULT_INIT;
+        pdict_store *store;
+
+        sched_yield();
+        CHECK_OK(pdict_store_open(uri, NULL, &store));
+        CHECK_OK(pdict_verify(store, NULL, &result));
+        left = result.records;
+        pdict_store_close(store);
+    }
+    pdict_close(d);
+}
+
+TEST(sweep, handles_of_a_store_agree_on_its_maintenance)
+{
+    pdict_options options = test_options(false);
+    pdict *d = open_on(uri_of("memory", "?maintenance=manual")), *other;
+
+    CHECK_STATUS(pdict_open(uri_of("memory", "?maintenance=thread"), &options, &other),
+                 PDICT_CONTRADICTION);
+    CHECK_STATUS(pdict_open(uri_of("memory", "?sweep=manual"), &options, &other),
+                 PDICT_CONTRADICTION);
+    CHECK_OK(pdict_open(uri_of("memory", ""), &options, &other));
+    pdict_close(other);
+    pdict_close(d);
+}
+
+/* ---- interrupted ---- */
+
+static void wait_some(unsigned turns)
+{
+    for (unsigned i = 0; i < turns; i++)
+        sched_yield();
+}
+
+static void check_killed(const char *backend)
+{
+    enum {
+        ROUNDS = TEST_IS_SLOW ? 5 : 50
+    };
+    const char *uri = uri_of(backend, "?sweep=manual&durability=ordered");
+    unsigned random = 12345;
+
+    if (strcmp(backend, "memory") == 0)
+        return;
+    for (int round = 0; round < ROUNDS; round++) {
+        pdict *d = open_on(uri);
+        pid_t child;
+
+        fill(d, 1000, 1000);
+        pdict_close(d);
+        test_now_ms += 1000;
+        child = fork();
+        if (child == 0) {
+            expire(uri, -1);
+            _exit(0);
+        }
+        random = random * 1103515245 + 12345;
+        wait_some(random >> 16 & 1023);
+        kill(child, SIGKILL);
+        CHECK(waitpid(child, NULL, 0) == child);
+        stored(uri);
+        d = open_on(uri);
+        CHECK_INT(count_of(d), 500);
+        for (int i = 0; i < 1000; i += 97) {
+            char key[16];
+
+            snprintf(key, sizeof(key), "key %d", i);
+            check_value(d, key, i % 2 ? NULL : "a value of some bytes");
+        }
+        pdict_close(d);
+    }
+}
+
+TEST(sweep, killed_sweep_loses_nothing_alive_and_returns_nothing_dead)
+{
+    for_each_backend(check_killed);
+}
