@@ -259,6 +259,7 @@ static void map_free(struct map *map)
 {
     const pdict_allocator *allocator = &map->store->allocator;
 
+    pdict__count_memo_destroy(&map->counted);
     pdict__pipeline_close(map->pipeline);
     pdict__codecs_free(&map->codecs);
     pdict__free(allocator, map->codecs_text);
@@ -315,6 +316,7 @@ static int map_new(struct store *store, const struct map_wish *wish,
         return PDICT_NOMEM;
     map->store = store;
     map->number = stored->number;
+    pdict__count_memo_init(&map->counted);
     status = pdict__descriptor_decode(slice_of(&stored->descriptor), &map->descriptor);
     if (status == PDICT_OK)
         status = build_pipeline(map, wish, stored);

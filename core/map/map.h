@@ -8,6 +8,27 @@
 #include "store/store.h"
 #include "value/value.h"
 
+/* ---- count.c: how many entries have not expired ---- */
+
+struct counted {
+    uint64_t count;
+    int64_t at_ms;   /* true from then on, */
+    int64_t next_ms; /* until then; INT64_MAX: nothing expires */
+};
+
+struct count_memo {
+    pthread_mutex_t lock; /* innermost */
+    bool is_known;
+    struct token token; /* of the store, when it was counted */
+    struct counted counted;
+};
+
+struct map;
+
+void pdict__count_memo_init(struct count_memo *memo);
+void pdict__count_memo_destroy(struct count_memo *memo);
+int pdict__map_count(struct map *map, int64_t now_ms, uint64_t *count);
+
 /* ---- map.c: one map of an open store, shared by all its handles ---- */
 
 struct map {
@@ -17,6 +38,7 @@ struct map {
     struct codecs codecs; /* of the map as a whole, with those for new writes */
     char *codecs_text;
     struct pipeline *pipeline;
+    struct count_memo counted;
     _Atomic(uint64_t) untrained_bytes; /* put since a dictionary was last tried, see train.c */
     _Atomic(uint64_t) train_at;        /* bytes; 0: the first time */
     unsigned references;               /* under store->maps_lock */

@@ -182,19 +182,10 @@ int pdict_meta_get(pdict *d, pdict_slice key, pdict_meta *out)
 
 int pdict_count(pdict *d, uint64_t *out)
 {
-    struct store *store = d->map->store;
-    void *reader;
-    int status;
-
     *out = 0;
     if (d->part)
         return pdict__txn_count(d, out);
-    if ((status = pdict__begin(d, &reader)) != PDICT_OK)
-        return status;
-    status =
-        store->backend->count(store->engine, reader, d->map->number, pdict__handle_now(d), out);
-    pdict__end(d, reader);
-    return status;
+    return pdict__map_count(d->map, pdict__handle_now(d), out);
 }
 
 /* ---- writing ---- */

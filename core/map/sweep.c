@@ -5,7 +5,7 @@
 /* Of one transaction; it ends with the batch in which the time is up. */
 #define STEP_MS    10
 #define STEP_ROWS  500
-#define BATCH_ROWS 100
+#define BATCH_ROWS 50
 
 /* Wall time may run ahead by so much before it is suspicious, and is trusted again after. */
 #define JUMP_MS 60000

@@ -392,6 +392,8 @@ PDICT_API int pdict_meta_get(pdict *d, pdict_slice key, pdict_meta *out);
  *
  * @return PDICT_OK; PDICT_BUSY; PDICT_NO_MAP.
  *
+ * Cost: the entries that have expired and were not removed yet are counted one by one, once; while
+ * nobody writes, repeating it costs as much as has expired meanwhile.
  * Since 0.1.
  */
 PDICT_API int pdict_count(pdict *d, uint64_t *out);
