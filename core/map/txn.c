@@ -109,6 +109,7 @@ struct part_commit {
 
 struct txn_commit {
     struct txn *txn;
+    const pdict *strictest; /* of the maps that are written, by durability */
     struct part_commit *parts;
     size_t n_parts;
 };
@@ -183,6 +184,8 @@ static int fill_commit(struct txn_commit *commit)
             continue;
         if (commit->n_parts++ > 0)
             out[-1].commit.also = &out->commit;
+        if (!commit->strictest || part->handle.durability < commit->strictest->durability)
+            commit->strictest = &part->handle;
         status = fill_part(part, out);
     }
     return status;
@@ -200,7 +203,7 @@ static size_t count_written(const struct txn *txn, size_t *n_maps)
     return n;
 }
 
-static int write_out(struct txn_commit *commit, const pdict *d)
+static int write_out(struct txn_commit *commit)
 {
     struct commit *first = &commit->parts[0].commit;
     int status;
@@ -211,17 +214,17 @@ static int write_out(struct txn_commit *commit, const pdict *d)
     first->prepare = validate;
     first->ctx = commit;
     first->is_held = commit->txn->is_exclusive;
-    return pdict__commit_for(d, first, 0);
+    return pdict__commit_for(commit->strictest, first, 0);
 }
 
-static int commit_writes(struct txn *txn, const pdict *d, size_t n_maps)
+static int commit_writes(struct txn *txn, size_t n_maps)
 {
     const pdict_allocator *allocator = &txn->store->allocator;
     struct txn_commit commit = { .txn = txn };
     int status;
 
     commit.parts = pdict__calloc(allocator, n_maps, sizeof(*commit.parts));
-    status = commit.parts ? write_out(&commit, d) : PDICT_NOMEM;
+    status = commit.parts ? write_out(&commit) : PDICT_NOMEM;
     for (size_t i = 0; i < commit.n_parts; i++) {
         pdict__free(allocator, commit.parts[i].rows);
         pdict__free(allocator, commit.parts[i].changes);
@@ -264,7 +267,7 @@ int pdict_commit(pdict *d)
     if (status == PDICT_OK && txn->is_doomed)
         status = PDICT_CONFLICT;
     if (status == PDICT_OK && count_written(txn, &n_maps) > 0)
-        status = commit_writes(txn, d, n_maps);
+        status = commit_writes(txn, n_maps);
     end_txn(txn);
     return status;
 }

@@ -558,7 +558,8 @@ PDICT_API void pdict_iter_close(pdict_iter *iter);
  * |-------------------------------------------------------------|--------------------------------|
  * | get, get_with, get_many, contains, meta_get, count          | work                           |
  * | put, put_many, del, del_many, add, pop, modify              | work; durability is that of    |
- * |                                                             | the handle                     |
+ * |                                                             | the map, of several the        |
+ * |                                                             | strongest                      |
  * | iter_open                                                   | works; what is written during  |
  * |                                                             | a walk may or may not come     |
  * | join, commit, abort, close (which is abort)                 | work                           |

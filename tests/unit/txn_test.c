@@ -536,6 +536,37 @@ TEST(txn, maps_of_one_store_join)
     for_each_setup(joins);
 }
 
+static void joins_to_read(const struct setup *setup)
+{
+    pdict *d, *readable, *txn, *other;
+
+    if (!setup->is_persistent)
+        return;
+    d = setup_open(setup, "both", "");
+    readable = setup_open(setup, "both", "&mode=ro");
+    put(d, "a", "1");
+    txn = begin(readable);
+    CHECK_STATUS(pdict_put(txn, pdict_str("a"), pdict_str("2"), NULL), PDICT_READ_ONLY);
+    pdict_abort(txn);
+    pdict_close(readable);
+    readable = setup_open(setup, "both", "&map=other");
+    pdict_close(readable);
+    readable = setup_open(setup, "both", "&map=other&mode=ro");
+    txn = begin(d);
+    CHECK_OK(pdict_join(txn, readable, &other));
+    put(txn, "a", "2");
+    check_value(other, "a", NULL);
+    CHECK_OK(pdict_commit(other));
+    check_value(d, "a", "2");
+    pdict_close(readable);
+    pdict_close(d);
+}
+
+TEST(txn, a_map_that_may_only_be_read_joins_one_that_is_written)
+{
+    for_each_setup(joins_to_read);
+}
+
 TEST(txn, maps_of_two_stores_do_not_join)
 {
     pdict *d = setup_open(&setups[0], "one", ""), *e = setup_open(&setups[0], "two", "");
