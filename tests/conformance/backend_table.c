@@ -6,9 +6,11 @@
 
 static void the_table_states_its_size_and_abi(struct subject *t)
 {
+    const unsigned known = PDICT_CAP_FILE | PDICT_CAP_MULTI_PROCESS | PDICT_CAP_SHRINKS;
+
     CHECK_INT(t->backend->struct_size, sizeof(pdict_backend));
     CHECK_INT(t->backend->abi_version, PDICT_EXT_ABI);
-    CHECK_INT(t->backend->capabilities & ~(unsigned)(PDICT_CAP_FILE | PDICT_CAP_MULTI_PROCESS), 0);
+    CHECK_INT(t->backend->capabilities & ~known, 0);
 }
 
 static void the_name_is_lower_case_letters_and_digits(struct subject *t)
