@@ -3,9 +3,17 @@
 #include "sqlite.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #define HEADER_SIZE 100               /* "The Database Header" of SQLite's file format */
 #define MAGIC       "SQLite format 3" /* 16 bytes with the zero at its end */
+
+/* "The Rollback Journal" of the same document: 8 bytes, two numbers, and how many pages the file had
+ * before the transaction. */
+#define JOURNAL_MAGIC  "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
+#define JOURNAL_PAGES  16
+#define JOURNAL_HEADER 20
 
 static uint32_t big_endian32(const uint8_t *at)
 {
@@ -114,6 +122,22 @@ static int check_size(const struct store *store, sqlite3 *db, uint8_t header[HEA
     return fail_cut(path, size, wanted);
 }
 
+/* A power loss while the store was made: the journal says that the file was empty before, and the
+ * engine will make it so again. No connection has locks on a journal that closing could drop. */
+static bool is_half_made(const struct store *store)
+{
+    uint8_t header[JOURNAL_HEADER] = { 0 };
+    int fd = open(store->files[FILE_JOURNAL], O_RDONLY | O_CLOEXEC);
+    bool is_read;
+
+    if (fd < 0)
+        return false;
+    is_read = pread(fd, header, sizeof(header), 0) == (ssize_t)sizeof(header);
+    close(fd);
+    return is_read && memcmp(header, JOURNAL_MAGIC, sizeof(JOURNAL_MAGIC) - 1) == 0 &&
+           big_endian32(header + JOURNAL_PAGES) == 0;
+}
+
 static int judge(const struct store *store, sqlite3 *db)
 {
     const char *path = store->files[FILE_MAIN];
@@ -122,6 +146,8 @@ static int judge(const struct store *store, sqlite3 *db)
 
     if ((status = read_header(path, db, header)) != PDICT_OK)
         return status;
+    if (memcmp(header, MAGIC, sizeof(MAGIC)) != 0 && store->may_create && is_half_made(store))
+        return PDICT_OK;
     if (memcmp(header, MAGIC, sizeof(MAGIC)) != 0)
         return pdict_fail(PDICT_NOT_A_STORE,
                           "sqlite: %s is no SQLite database; it is left as it is, choose another "

@@ -84,6 +84,26 @@ TEST(sqlite_file, empty_file_becomes_a_store_only_on_request)
               "1885627252\n1\nwal\n4096\n2");
 }
 
+/* What a power loss leaves of the first transaction: its journal, and any of its pages. */
+TEST(sqlite_file, a_store_whose_first_page_was_lost_while_creating_is_created_again)
+{
+    static const char journal[512] =
+        "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7\0\0\0\0nonc\0\0\0\0\0\0\x02\0"
+        "\0\0\x10";
+    const char *path = alone("store");
+    static char pages[2 * 4096];
+    void *self;
+
+    pages[4096] = 13;
+    test_write_file(path, pages, sizeof(pages));
+    CHECK_STATUS(open_flags(path, PDICT_BACKEND_CREATE, &self), PDICT_NOT_A_STORE);
+    test_write_file(test_path("%s", "alone/store-journal"), journal, sizeof(journal));
+    CHECK_STATUS(open_flags(path, 0, &self), PDICT_NOT_A_STORE);
+    CHECK_OK(open_flags(path, PDICT_BACKEND_CREATE, &self));
+    SQLITE->close(self);
+    CHECK_STR(shell(path, "PRAGMA application_id; PRAGMA integrity_check;"), "1885627252\nok");
+}
+
 TEST(sqlite_file, directory_is_refused)
 {
     void *self;
