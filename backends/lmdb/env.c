@@ -114,7 +114,10 @@ int pdict__lmdb_env_open(struct store *store, uint64_t used_bytes)
 
     if (directory == NULL)
         return no_memory("a path");
-    if ((status = name_files(store, directory)) == PDICT_OK)
+    status = name_files(store, directory);
+    if (status == PDICT_OK && used_bytes == 0)
+        status = pdict__lmdb_clear_unborn(store);
+    if (status == PDICT_OK)
         status = open_env(store, directory, used_bytes);
     release(store, directory);
     if (status != PDICT_OK)
@@ -182,7 +185,9 @@ int pdict__lmdb_env_create(struct store *store)
     MDB_txn *txn;
     int rc;
 
-    if ((rc = mdb_txn_begin(store->env, NULL, 0, &txn)) != 0)
+    /* LMDB itself does not sync its first meta pages before it writes others: see unborn.c. */
+    if ((rc = mdb_env_sync(store->env, 1)) != 0 ||
+        (rc = mdb_txn_begin(store->env, NULL, 0, &txn)) != 0)
         return pdict__lmdb_fail(store, rc);
     rc = put_format(txn);
     if (rc == MDB_KEYEXIST) {
@@ -197,9 +202,7 @@ int pdict__lmdb_env_create(struct store *store)
     }
     if ((rc = mdb_txn_commit(txn)) != 0)
         return pdict__lmdb_fail_commit(store, rc);
-    /* LMDB synced what it wrote with the commit, but neither its first meta pages nor the names. */
-    if ((rc = mdb_env_sync(store->env, 1)) != 0)
-        return pdict__lmdb_fail(store, rc);
+    /* LMDB synced what it wrote with the commit, but not the names. */
     return sync_directory(store);
 }
 

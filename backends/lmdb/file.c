@@ -289,8 +289,9 @@ int pdict__lmdb_identify(const pdict_backend_args *args, bool is_full, enum file
     *kind = FILE_EMPTY;
     if (fstat(file.fd, &facts) != 0) {
         status = pdict_fail(PDICT_IO, "lmdb: %s: %s", args->path, strerror(errno));
-    } else if (facts.st_size > 0) {
+    } else if (facts.st_size > 0 && !pdict__lmdb_is_unborn(file.fd)) {
         int tries = 0;
+
         do
             status = examine(&file, &args->allocator, is_full, kind);
         while (status != PDICT_OK && ++tries < TRIES && has_moved(&file));

@@ -257,6 +257,13 @@ bool pdict__lmdb_page_node(const struct file *file, const unsigned char *page, s
 int pdict__lmdb_identify(const pdict_backend_args *args, bool is_full, enum file_kind *kind,
                          uint64_t *used_bytes);
 
+/* ---- unborn.c ---- */
+
+/* Did its making end before LMDB had both meta pages on the disk? An empty file is not meant. */
+bool pdict__lmdb_is_unborn(int fd);
+/* Make such a file empty; any other stays as it is. PDICT_BUSY: it is being made just now. */
+int pdict__lmdb_clear_unborn(const struct store *store);
+
 /* ---- preflight.c ---- */
 
 /* Walk every page that can be reached, with all bounds checked. */

@@ -151,6 +151,34 @@ TEST(lmdb_files, what_a_process_left_that_died_while_creating_becomes_a_store)
     CHECK_OK(open_status(path, plain));
 }
 
+/* What a power loss leaves of the first two pages: each is there, zero, or beyond the end. */
+TEST(lmdb_files, a_store_whose_first_pages_were_lost_while_creating_is_created_again)
+{
+    static const struct {
+        size_t zeros_from, zeros_to, size;
+    } losses[] = { { 0, 0, 4096 }, { 4096, 8192, 8192 }, { 0, 4096, 8192 }, { 0, 8192, 8192 } };
+    const char *path = test_path("store");
+    MDB_env *env;
+    size_t size;
+    char *fresh;
+
+    CHECK_INT(mdb_env_create(&env), 0);
+    CHECK_INT(mdb_env_open(env, path, MDB_NOSUBDIR, 0600), 0);
+    mdb_env_close(env);
+    fresh = test_file(path, &size);
+    CHECK_INT(size, 8192);
+    for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
+        char *left = test_alloc(size);
+
+        memcpy(left, fresh, size);
+        memset(left + losses[i].zeros_from, 0, losses[i].zeros_to - losses[i].zeros_from);
+        test_write_file(path, left, losses[i].size);
+        CHECK_STATUS(open_status(path, plain), PDICT_NOT_A_STORE);
+        LMDB->close(open_store(path));
+        CHECK_OK(open_status(path, plain));
+    }
+}
+
 static void open_without_the_lock_file(const char *path)
 {
     CHECK(seteuid(65534) == 0);
