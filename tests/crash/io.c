@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: MIT */
+/* Takes the place of the system's file functions: every call is judged, done and recorded. */
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define MOST_FDS   1024
+#define MOST_FILES 512
+#define DIRECTORY  UINT32_MAX /* in place of the number of a file */
+
+struct io_log {
+    _Atomic size_t used;
+    size_t size;
+    _Alignas(8) unsigned char bytes[];
+};
+
+struct descriptor {
+    uint32_t file; /* 0: none of ours */
+    bool is_synced;
+};
+
+static struct {
+    const char *directory;
+    struct io_plan plan;
+    atomic_bool is_armed;
+    _Atomic uint64_t count, hits;
+    pthread_mutex_t lock; /* over what follows, and over calls that are recorded */
+    struct descriptor descriptors[MOST_FDS];
+    char *names[MOST_FILES]; /* by number; NULL: it has none any more */
+    uint32_t n_files;
+    struct io_log *log;
+} io = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* ---- plans ---- */
+
+void io_watch(const char *directory)
+{
+    io.directory = directory;
+}
+
+void io_arm(const struct io_plan *plan)
+{
+    io.plan = *plan;
+    atomic_store(&io.count, 0);
+    atomic_store(&io.hits, 0);
+    atomic_store(&io.is_armed, true);
+}
+
+void io_disarm(void)
+{
+    atomic_store(&io.is_armed, false);
+}
+
+uint64_t io_count(void)
+{
+    return atomic_load(&io.count);
+}
+
+uint64_t io_hits(void)
+{
+    return atomic_load(&io.hits);
+}
+
+static void die(void)
+{
+    kill(getpid(), SIGKILL);
+    for (;;)
+        pause();
+}
+
+static enum io_action judge(enum io_call call)
+{
+    uint64_t number;
+
+    if (!atomic_load(&io.is_armed) || !(io.plan.calls >> call & 1))
+        return IO_PASS;
+    number = atomic_fetch_add(&io.count, 1) + 1;
+    if (io.plan.at == 0 || number < io.plan.at || (number > io.plan.at && !io.plan.is_onward))
+        return IO_PASS;
+    atomic_fetch_add(&io.hits, 1);
+    if (io.plan.action == IO_KILL || (io.plan.action == IO_KILL_HALF && call != IO_WRITE))
+        die();
+    return io.plan.action;
+}
+
+/* For calls that are done or not done. */
+static bool is_refused(enum io_call call)
+{
+    if (judge(call) != IO_FAIL)
+        return false;
+    errno = io.plan.error;
+    return true;
+}
+
+/* ---- files by number ---- */
+
+/* The part of a path behind the watched directory, or NULL. */
+static const char *inside(const char *path)
+{
+    size_t size;
+
+    if (!io.directory || path[0] != '/')
+        return NULL;
+    size = strlen(io.directory);
+    return strncmp(path, io.directory, size) == 0 && path[size] == '/' ? path + size + 1 : NULL;
+}
+
+static uint32_t number_of(const char *name)
+{
+    for (uint32_t i = 1; i <= io.n_files; i++) {
+        if (io.names[i] && strcmp(io.names[i], name) == 0)
+            return i;
+    }
+    return 0;
+}
+
+/* A number is given twice only while nothing is recorded. */
+static uint32_t new_number(const char *name)
+{
+    uint32_t file = io.log ? io.n_files + 1 : 1;
+
+    while (file <= io.n_files && io.names[file])
+        file++;
+    if (file == MOST_FILES || !(io.names[file] = strdup(name)))
+        abort();
+    if (io.n_files < file)
+        io.n_files = file;
+    return file;
+}
+
+static void forget_name(uint32_t file)
+{
+    if (file != 0) {
+        free(io.names[file]);
+        io.names[file] = NULL;
+    }
+}
+
+static struct descriptor descriptor_of(int fd)
+{
+    static const struct descriptor none;
+
+    return fd >= 0 && fd < MOST_FDS ? io.descriptors[fd] : none;
+}
+
+static bool is_ours(int fd)
+{
+    return descriptor_of(fd).file != 0;
+}
+
+/* ---- the record ---- */
+
+struct io_log *io_log_new(size_t size)
+{
+    struct io_log *log = mmap(NULL, sizeof(*log) + size, PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (log == MAP_FAILED)
+        abort();
+    log->size = size;
+    return log;
+}
+
+void io_log_free(struct io_log *log)
+{
+    munmap(log, sizeof(*log) + log->size);
+}
+
+void io_log_clear(struct io_log *log)
+{
+    atomic_store(&log->used, 0);
+}
+
+void io_record(struct io_log *log)
+{
+    io.log = log;
+}
+
+static size_t padded(size_t size)
+{
+    return (size + 7) / 8 * 8;
+}
+
+/* Two payloads, since a rename has two names and a gathered write any number of parts. */
+static void note(struct io_event event, const struct iovec *parts, int n_parts)
+{
+    size_t at;
+
+    if (!io.log)
+        return;
+    for (int i = 0; i < n_parts; i++)
+        event.size += parts[i].iov_len;
+    at = atomic_load(&io.log->used);
+    if (io.log->size - at < sizeof(event) + padded(event.size))
+        abort();
+    memcpy(io.log->bytes + at, &event, sizeof(event));
+    for (size_t to = at + sizeof(event); n_parts > 0; parts++, n_parts--) {
+        memcpy(io.log->bytes + to, parts->iov_base, parts->iov_len);
+        to += parts->iov_len;
+    }
+    atomic_store(&io.log->used, at + sizeof(event) + padded(event.size));
+}
+
+static void note_name(uint32_t kind, uint32_t file, const char *name)
+{
+    const struct iovec part = { (void *)name, strlen(name) + 1 };
+
+    note((struct io_event){ .kind = kind, .file = file }, &part, 1);
+}
+
+void io_mark(uint64_t number)
+{
+    pthread_mutex_lock(&io.lock);
+    note((struct io_event){ .kind = IO_MARK, .offset = number }, NULL, 0);
+    pthread_mutex_unlock(&io.lock);
+}
+
+const struct io_event *io_log_next(const struct io_log *log, size_t *cursor)
+{
+    const struct io_event *event = (const void *)(log->bytes + *cursor);
+
+    if (*cursor >= atomic_load(&log->used))
+        return NULL;
+    *cursor += sizeof(*event) + padded(event->size);
+    return event;
+}
+
+/* ---- opening and closing ---- */
+
+static void note_open(int fd, const char *name, int flags, bool is_new)
+{
+    uint32_t file = number_of(name);
+
+    if (fd < 0 || fd >= MOST_FDS)
+        return;
+    if (file == 0)
+        file = new_number(name);
+    if (is_new)
+        note_name(IO_CREATED, file, name);
+    else if (flags & O_TRUNC)
+        note((struct io_event){ .kind = IO_CUT, .file = file }, NULL, 0);
+    io.descriptors[fd] = (struct descriptor){ file, (flags & O_DSYNC) != 0 };
+}
+
+static int open_inside(const char *path, const char *name, int flags, mode_t mode)
+{
+    bool is_new;
+    int fd;
+
+    if (is_refused(IO_OPEN))
+        return -1;
+    pthread_mutex_lock(&io.lock);
+    is_new = (flags & O_CREAT) && access(path, F_OK) != 0;
+    fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+    note_open(fd, name, flags, is_new);
+    pthread_mutex_unlock(&io.lock);
+    return fd;
+}
+
+static int open_any(const char *path, int flags, mode_t mode)
+{
+    const char *name = inside(path);
+    int fd;
+
+    if (name)
+        return open_inside(path, name, flags, mode);
+    fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+    if (fd >= 0 && fd < MOST_FDS && io.directory && strcmp(path, io.directory) == 0)
+        io.descriptors[fd].file = DIRECTORY;
+    return fd;
+}
+
+static mode_t mode_of(int flags, va_list arguments)
+{
+    return flags & (O_CREAT | __O_TMPFILE) ? va_arg(arguments, mode_t) : 0;
+}
+
+int open(const char *path, int flags, ...)
+{
+    va_list arguments;
+    mode_t mode;
+
+    va_start(arguments, flags);
+    mode = mode_of(flags, arguments);
+    va_end(arguments);
+    return open_any(path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
+{
+    va_list arguments;
+    mode_t mode;
+
+    va_start(arguments, flags);
+    mode = mode_of(flags, arguments);
+    va_end(arguments);
+    return open_any(path, flags, mode);
+}
+
+int close(int fd)
+{
+    if (is_ours(fd))
+        io.descriptors[fd].file = 0;
+    return (int)syscall(SYS_close, fd);
+}
+
+/* ---- reading ---- */
+
+static size_t allowed(enum io_action action, size_t size)
+{
+    return action == IO_SHORT && size > 1 ? size / 2 : size;
+}
+
+static ssize_t read_at(int fd, void *out, size_t size, int64_t offset)
+{
+    enum io_action action = is_ours(fd) ? judge(IO_READ) : IO_PASS;
+
+    if (action == IO_FAIL) {
+        errno = io.plan.error;
+        return -1;
+    }
+    size = allowed(action, size);
+    return offset < 0 ? syscall(SYS_read, fd, out, size)
+                      : syscall(SYS_pread64, fd, out, size, offset);
+}
+
+ssize_t read(int fd, void *out, size_t size)
+{
+    return read_at(fd, out, size, -1);
+}
+
+ssize_t pread(int fd, void *out, size_t size, off_t offset)
+{
+    return read_at(fd, out, size, offset);
+}
+
+ssize_t pread64(int fd, void *out, size_t size, off64_t offset)
+{
+    return read_at(fd, out, size, offset);
+}
+
+/* ---- writing ---- */
+
+static ssize_t write_and_note(int fd, const void *bytes, size_t size, int64_t offset)
+{
+    struct descriptor descriptor;
+    ssize_t done;
+
+    pthread_mutex_lock(&io.lock);
+    descriptor = descriptor_of(fd);
+    if (offset < 0)
+        offset = syscall(SYS_lseek, fd, 0, SEEK_CUR);
+    done = syscall(SYS_pwrite64, fd, bytes, size, offset);
+    if (done > 0) {
+        const struct iovec part = { (void *)bytes, (size_t)done };
+
+        note((struct io_event){ .kind = IO_WRITTEN,
+                                .file = descriptor.file,
+                                .offset = (uint64_t)offset,
+                                .is_synced = descriptor.is_synced },
+             &part, 1);
+    }
+    pthread_mutex_unlock(&io.lock);
+    return done;
+}
+
+static ssize_t write_inside(int fd, const void *bytes, size_t size, int64_t offset)
+{
+    enum io_action action = judge(IO_WRITE);
+    ssize_t done;
+
+    if (action == IO_FAIL) {
+        errno = io.plan.error;
+        return -1;
+    }
+    if (action == IO_KILL_HALF) {
+        write_and_note(fd, bytes, size / 2, offset);
+        die();
+    }
+    done = write_and_note(fd, bytes, allowed(action, size), offset);
+    if (done > 0 && offset < 0)
+        syscall(SYS_lseek, fd, done, SEEK_CUR);
+    return done;
+}
+
+ssize_t write(int fd, const void *bytes, size_t size)
+{
+    return is_ours(fd) ? write_inside(fd, bytes, size, -1) : syscall(SYS_write, fd, bytes, size);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
+{
+    return is_ours(fd) ? write_inside(fd, bytes, size, offset)
+                       : syscall(SYS_pwrite64, fd, bytes, size, offset);
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t offset)
+{
+    return pwrite(fd, bytes, size, offset);
+}
+
+static ssize_t write_parts(int fd, const struct iovec *parts, int count, int64_t offset)
+{
+    unsigned char *bytes, *to;
+    size_t size = 0;
+    ssize_t done;
+
+    for (int i = 0; i < count; i++)
+        size += parts[i].iov_len;
+    if (!(to = bytes = malloc(size + 1)))
+        abort();
+    for (int i = 0; i < count; i++) {
+        memcpy(to, parts[i].iov_base, parts[i].iov_len);
+        to += parts[i].iov_len;
+    }
+    done = write_inside(fd, bytes, size, offset);
+    free(bytes);
+    return done;
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    return is_ours(fd) ? write_parts(fd, parts, count, -1) : syscall(SYS_writev, fd, parts, count);
+}
+
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset)
+{
+    return is_ours(fd) ? write_parts(fd, parts, count, offset)
+                       : syscall(SYS_pwritev, fd, parts, count, offset, 0);
+}
+
+/* ---- length, durability ---- */
+
+static int cut(int fd, off_t size)
+{
+    int result;
+
+    if (!is_ours(fd))
+        return (int)syscall(SYS_ftruncate, fd, size);
+    if (is_refused(IO_TRUNCATE))
+        return -1;
+    pthread_mutex_lock(&io.lock);
+    result = (int)syscall(SYS_ftruncate, fd, size);
+    if (result == 0)
+        note((struct io_event){ .kind = IO_CUT,
+                                .file = descriptor_of(fd).file,
+                                .offset = (uint64_t)size },
+             NULL, 0);
+    pthread_mutex_unlock(&io.lock);
+    return result;
+}
+
+int ftruncate(int fd, off_t size)
+{
+    return cut(fd, size);
+}
+
+int ftruncate64(int fd, off64_t size)
+{
+    return cut(fd, size);
+}
+
+/* Of a file that is shorter, as the library uses it: then it is made longer. */
+int posix_fallocate(int fd, off_t from, off_t size)
+{
+    int result = 0;
+
+    if (is_ours(fd) && is_refused(IO_TRUNCATE))
+        return errno;
+    pthread_mutex_lock(&io.lock);
+    if (syscall(SYS_fallocate, fd, 0, from, size) != 0)
+        result = errno;
+    else if (is_ours(fd))
+        note((struct io_event){ .kind = IO_CUT,
+                                .file = descriptor_of(fd).file,
+                                .offset = (uint64_t)(from + size) },
+             NULL, 0);
+    pthread_mutex_unlock(&io.lock);
+    return result;
+}
+
+/* The disk itself is not asked: what would survive is worked out from the record. */
+static int sync_file(int fd, long call)
+{
+    uint32_t file = descriptor_of(fd).file;
+
+    if (file == 0)
+        return (int)syscall(call, fd);
+    if (is_refused(file == DIRECTORY ? IO_SYNC_DIRECTORY : IO_SYNC))
+        return -1;
+    pthread_mutex_lock(&io.lock);
+    note((struct io_event){ .kind = file == DIRECTORY ? IO_DIRECTORY_SYNCED : IO_SYNCED,
+                            .file = file },
+         NULL, 0);
+    pthread_mutex_unlock(&io.lock);
+    return 0;
+}
+
+int fsync(int fd)
+{
+    return sync_file(fd, SYS_fsync);
+}
+
+int fdatasync(int fd)
+{
+    return sync_file(fd, SYS_fdatasync);
+}
+
+/* ---- names ---- */
+
+static int rename_any(const char *from, const char *to, unsigned flags)
+{
+    const char *old_name = inside(from), *new_name = inside(to);
+    uint32_t file;
+    int result;
+
+    if (!old_name || !new_name)
+        return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
+    if (is_refused(IO_RENAME))
+        return -1;
+    pthread_mutex_lock(&io.lock);
+    result = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
+    if (result == 0 && (file = number_of(old_name)) != 0) {
+        const struct iovec parts[] = { { (void *)old_name, strlen(old_name) + 1 },
+                                       { (void *)new_name, strlen(new_name) + 1 } };
+
+        note((struct io_event){ .kind = IO_RENAMED, .file = file }, parts, 2);
+        forget_name(number_of(new_name));
+        forget_name(file);
+        if (!(io.names[file] = strdup(new_name)))
+            abort();
+    }
+    pthread_mutex_unlock(&io.lock);
+    return result;
+}
+
+int rename(const char *from, const char *to)
+{
+    return rename_any(from, to, 0);
+}
+
+/* Only with both paths absolute, as the library uses it. */
+int renameat2(int from_directory, const char *from, int to_directory, const char *to,
+              unsigned flags)
+{
+    (void)from_directory;
+    (void)to_directory;
+    return rename_any(from, to, flags);
+}
+
+static int unlink_inside(int directory, const char *path, const char *name, int flags)
+{
+    int result;
+
+    if (is_refused(IO_UNLINK))
+        return -1;
+    pthread_mutex_lock(&io.lock);
+    result = (int)syscall(SYS_unlinkat, directory, path, flags);
+    if (result == 0) {
+        uint32_t file = number_of(name);
+
+        note_name(IO_UNLINKED, file, name);
+        forget_name(file);
+    }
+    pthread_mutex_unlock(&io.lock);
+    return result;
+}
+
+int unlink(const char *path)
+{
+    const char *name = inside(path);
+
+    return name ? unlink_inside(AT_FDCWD, path, name, 0)
+                : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
+/* A name beside a descriptor is one in the watched directory, if that is what it stands for. */
+int unlinkat(int directory, const char *path, int flags)
+{
+    char link[64], target[PATH_MAX];
+    ssize_t size;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", directory);
+    size = readlink(link, target, sizeof(target) - 1);
+    target[size > 0 ? size : 0] = '\0';
+    return io.directory && flags == 0 && strcmp(target, io.directory) == 0
+               ? unlink_inside(directory, path, path, flags)
+               : (int)syscall(SYS_unlinkat, directory, path, flags);
+}
