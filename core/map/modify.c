@@ -19,6 +19,7 @@ struct addition {
     struct put_plan plan; /* of a new entry */
     struct workbench *bench;
     int64_t delta, sum;
+    bool is_typed; /* the serializer of the map has integers */
     pdict_change change;
 };
 
@@ -51,6 +52,36 @@ static int add_up(struct addition *a, int64_t number)
     return PDICT_OK;
 }
 
+static int read_typed(const struct addition *a, pdict_slice bytes, int64_t *out, bool *is_number)
+{
+    pdict_value *value;
+    pdict_tree *tree;
+    int status = pdict__tree_for(a->d->map->pipeline, &tree);
+
+    if (status != PDICT_OK)
+        return status;
+    status = pdict__deserialize(a->d->map->pipeline, bytes, tree, &value);
+    *is_number = status == PDICT_OK && pdict_value_type(value) == PDICT_VALUE_INT;
+    if (*is_number)
+        *out = pdict_value_int(value, 0);
+    pdict_tree_free(tree);
+    return status;
+}
+
+static int read_number(const struct addition *a, pdict_slice value, int64_t *out)
+{
+    bool is_number;
+    int status = PDICT_OK;
+
+    if (a->is_typed)
+        status = read_typed(a, value, out, &is_number);
+    else
+        is_number = read_decimal(value, out);
+    if (status != PDICT_OK || is_number)
+        return status;
+    return pdict_fail(PDICT_INVAL, "add: the value is not an integer of 64 bits; put one first");
+}
+
 /* `row` NULL: absent. */
 static int add_to_row(struct addition *a, const pdict_row *row)
 {
@@ -65,10 +96,42 @@ static int add_to_row(struct addition *a, const pdict_row *row)
     status = pdict__decode(a->d->map->pipeline, a->bench, &binding, row->value, NULL, &value);
     if (status != PDICT_OK)
         return status;
-    if (!read_decimal(value, &number))
-        return pdict_fail(PDICT_INVAL,
-                          "add: the value is not an integer of 64 bits in decimal; put one first");
-    return add_up(a, number);
+    status = read_number(a, value, &number);
+    return status == PDICT_OK ? add_up(a, number) : status;
+}
+
+static int serialize_int(const struct addition *a, int64_t number, pdict_slice *out)
+{
+    const pdict_value *value;
+    pdict_tree *tree;
+    int status = pdict__tree_for(a->d->map->pipeline, &tree);
+
+    if (status != PDICT_OK)
+        return status;
+    value = pdict_tree_int(tree, number);
+    status = value ? pdict__serialize(a->d->map->pipeline, a->bench, value, out)
+                   : pdict_tree_status(tree);
+    pdict_tree_free(tree);
+    return status;
+}
+
+/* Some serializers know integers, for the others a number is text. */
+static int find_kind(struct addition *a)
+{
+    pdict_slice bytes;
+    int status = serialize_int(a, a->delta, &bytes);
+
+    a->is_typed = status == PDICT_OK;
+    return status == PDICT_INVAL || status == PDICT_UNSUPPORTED ? PDICT_OK : status;
+}
+
+/* In the bench, or in `text`. */
+static int serialize_sum(const struct addition *a, char *text, pdict_slice *out)
+{
+    if (a->is_typed)
+        return serialize_int(a, a->sum, out);
+    *out = pdict_bytes(text, (size_t)snprintf(text, DECIMAL_SIZE, "%" PRId64, a->sum));
+    return PDICT_OK;
 }
 
 static int write_sum(struct addition *a)
@@ -76,13 +139,15 @@ static int write_sum(struct addition *a)
     pdict_row *row = &a->change.row;
     struct binding binding = { row->key, 0, row->expires_ms };
     char text[DECIMAL_SIZE];
-    int status, size = snprintf(text, sizeof(text), "%" PRId64, a->sum);
+    pdict_slice bytes;
+    int status;
 
+    if ((status = serialize_sum(a, text, &bytes)) != PDICT_OK)
+        return status;
     if ((status = pdict__random_version(&row->version)) != PDICT_OK)
         return status;
     binding.version = row->version;
-    return pdict__encode(a->d->map->pipeline, a->bench, &binding, pdict_bytes(text, (size_t)size),
-                         &row->value);
+    return pdict__encode(a->d->map->pipeline, a->bench, &binding, bytes, &row->value);
 }
 
 /* Read, add up and make the record, by whatever may read: a transaction, or the commit itself. */
@@ -148,7 +213,9 @@ int pdict_add(pdict *d, pdict_slice key, int64_t delta, const pdict_put_options 
     a.bench = pdict__bench_take(d->map->pipeline);
     if (!a.bench)
         return PDICT_NOMEM;
-    status = commit_addition(&a);
+    status = find_kind(&a);
+    if (status == PDICT_OK)
+        status = commit_addition(&a);
     pdict__bench_give(d->map->pipeline, a.bench);
     if (status == PDICT_OK && result)
         *result = a.sum;

@@ -300,16 +300,15 @@ PDICT_API int pdict_del(pdict *d, pdict_slice key);
 PDICT_API int pdict_contains(pdict *d, pdict_slice key, bool *out);
 
 /**
- * Add to a number that is kept as decimal text, such as "-12": readable in every language, in the
- * shell and in the store itself, and valid for the serializers raw and str. An absent key counts as
- * 0 and is inserted; one that is there keeps its expiry.
+ * Add to a number. It is kept as decimal text, such as "-12", which every language, the shell and
+ * the store itself can read; in a map of typed values (codecs=cbor, json) it is one of its integers.
+ * An absent key counts as 0 and is inserted; one that is there keeps its expiry.
  *
  * @param key           Borrowed.
  * @param delta         May be negative, or 0.
  * @param how           Borrowed; NULL: plain. Flags must be 0; an expiry is that of a new entry.
  * @param[out] result   NULL, or receives the sum; 0 on failure.
- * @return PDICT_OK; PDICT_INVAL: the value is not an integer of 64 bits in decimal, or flags are
- *         set; PDICT_TOO_BIG: the sum does not fit, nothing done; a status as from pdict_get() when
+ * @return PDICT_OK; PDICT_INVAL: the value is not an integer of 64 bits, or flags are set; PDICT_TOO_BIG: the sum does not fit, nothing done; a status as from pdict_get() when
  *         the record is damaged; else as pdict_put().
  *
  * Threads: any number of threads and processes may add to one key: no addition is lost.

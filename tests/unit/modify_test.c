@@ -77,6 +77,37 @@ TEST(modify, add_refuses_what_is_not_a_number)
     pdict_close(d);
 }
 
+/* `text` is the empty text, which is no number. */
+static void adds_typed(const char *codec, const char *stored, size_t size, const char *text)
+{
+    pdict_info info = PDICT_INFO_INIT;
+    bool is_built = false;
+    char more[64];
+    pdict_view view;
+    pdict *d;
+
+    for (size_t cursor = 0; pdict_info_next(&cursor, &info) == PDICT_OK;)
+        is_built = is_built || strcmp(info.name, codec) == 0;
+    if (!is_built)
+        return;
+    snprintf(more, sizeof(more), "memory:?codecs=%s", codec);
+    CHECK_OK(pdict_open(more, NULL, &d));
+    add(d, "n", 5, 5);
+    add(d, "n", 37, 42);
+    CHECK_OK(pdict_get(d, pdict_str("n"), &view));
+    CHECK_BYTES(view.data, view.size, stored, size);
+    pdict_view_release(&view);
+    put(d, "n", text);
+    CHECK_STATUS(pdict_add(d, pdict_str("n"), 1, NULL, NULL), PDICT_INVAL);
+    pdict_close(d);
+}
+
+TEST(modify, in_a_map_of_typed_values_a_number_is_one_of_its_integers)
+{
+    adds_typed("cbor", "\x18\x2A", 2, "\x60");
+    adds_typed("json", "42", 2, "\"\"");
+}
+
 static void add_and_expire(const struct setup *setup)
 {
     pdict *d = setup_open(setup, "expiry", "");
