@@ -100,6 +100,7 @@ int pdict__store_new(const struct store_config *config, struct store **out)
 void pdict__store_free(struct store *store)
 {
     pdict__chore_remove(&store->sweeper.chore);
+    pdict__chore_remove(&store->sync_chore);
     if (pdict__store_check(store) == PDICT_OK) {
         pdict__store_settle(store);
         pdict__readers_trim(store);

@@ -155,8 +155,10 @@ struct store {
     const volatile uint64_t *words[2]; /* the change token; NULL: the backend keeps none */
 
     /* Under the gate: */
-    uint64_t checkpoint_at;             /* bytes of log */
-    int64_t sync_due_ms;                /* steady clock; 0: nothing waits for a sync */
+    uint64_t checkpoint_at; /* bytes of log */
+    int64_t sync_due_ms;    /* steady clock; 0: nothing waits for a sync */
+    bool has_sync_chore;
+    struct chore sync_chore;
     pdict_change shared[GROUP_CHANGES]; /* of a group, in the order of the queue */
 
     pthread_mutex_t maps_lock; /* for map/map.c */

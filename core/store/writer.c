@@ -7,6 +7,9 @@
 #define CHECKPOINT_STEP ((uint64_t)16 << 20)
 #define CHECKPOINT_WAIT ((uint64_t)64 << 20)
 
+/* How long the sync in the background waits for the gate at a time. */
+#define SYNC_WAIT_MS 10
+
 /* ---- who may write ---- */
 
 static int check_poison(const struct store *store)
@@ -79,16 +82,56 @@ static void sync_if_due(struct store *store)
                    pdict_error_text());
 }
 
+static int64_t ms_until(int64_t due_ms)
+{
+    int64_t left_ms = due_ms - pdict__steady_ms();
+
+    return left_ms > 1 ? left_ms : 1;
+}
+
+/* When nobody writes on. A writer that keeps the gate will see to the sync itself. */
+static int64_t run_sync(void *ctx)
+{
+    struct store *store = ctx;
+    int64_t left_ms = -1;
+
+    if (check_writable(store) != PDICT_OK)
+        return -1;
+    if (enter(store, pdict__steady_ms() + SYNC_WAIT_MS) != PDICT_OK)
+        return SYNC_WAIT_MS;
+    sync_if_due(store);
+    if (store->sync_due_ms != 0)
+        left_ms = ms_until(store->sync_due_ms);
+    leave(store);
+    return left_ms;
+}
+
+/* Without a thread the next commit or the close syncs. */
+static void start_sync(struct store *store)
+{
+    if (store->has_sync_chore) {
+        pdict__chore_wake(&store->sync_chore);
+        return;
+    }
+    store->sync_chore = (struct chore){
+        .name = "sync", .owner = store, .is_manual = store->is_manual, .run = run_sync, .ctx = store
+    };
+    store->has_sync_chore = pdict__chore_add(&store->sync_chore) == PDICT_OK;
+}
+
 static void note_ordered(struct store *store, const struct commit *commit)
 {
+    bool is_first = store->sync_due_ms == 0;
     int64_t due_ms;
 
     if (commit->status != PDICT_OK || commit->durability != PDICT_ORDERED ||
         commit->sync_within_ms == 0)
         return;
     due_ms = pdict__time_add(pdict__steady_ms(), commit->sync_within_ms);
-    if (store->sync_due_ms == 0 || due_ms < store->sync_due_ms)
+    if (is_first || due_ms < store->sync_due_ms)
         store->sync_due_ms = due_ms;
+    if (is_first && store->backend->sync)
+        start_sync(store);
 }
 
 /* A checkpoint that fails has lost nothing: the log stays, and the next commit tries again. */

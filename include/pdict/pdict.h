@@ -222,8 +222,8 @@ typedef struct pdict_pair_times {
 enum pdict_commit_durability {
     PDICT_COMMIT_DEFAULT = 0, /**< as the handle was opened */
     PDICT_COMMIT_FULL = 1,    /**< power loss too */
-    /** Power loss may undo the newest commits, in order, none halfway: those of the last second or
-     * of the TIME in `durability=ordered:TIME`, as long as the process goes on writing. */
+    /** Power loss may undo the newest commits, in order, none halfway: those of the last second, or
+     * of the TIME in `durability=ordered:TIME`. */
     PDICT_COMMIT_ORDERED = 2,
     PDICT_COMMIT_UNSAFE = 3 /**< power loss may damage the store */
 };

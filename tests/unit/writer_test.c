@@ -16,7 +16,8 @@
 /* Stands between core and the memory backend. */
 static struct {
     const pdict_backend *next;
-    int n_begun, n_committed, n_synced;
+    int n_begun, n_committed;
+    atomic_int n_synced;
     int durability;         /* of the last transaction */
     int begin_status;       /* instead of beginning, unless PDICT_OK */
     int commit_statuses[8]; /* of the next commits; a failing one commits nothing */
@@ -64,7 +65,8 @@ static pdict *open_watched(const char *options)
     watched.write_commit = spy_write_commit;
     watched.sync = spy_sync;
     d->map->store->backend = &watched;
-    spy.n_begun = spy.n_committed = spy.n_synced = 0;
+    spy.n_begun = spy.n_committed = 0;
+    atomic_store(&spy.n_synced, 0);
     return d;
 }
 
@@ -417,7 +419,7 @@ TEST(writer, a_preparation_sees_what_came_before_and_refuses_only_itself)
 
 TEST(writer, an_ordered_commit_is_synced_with_the_first_commit_behind_its_time)
 {
-    pdict *d = open_watched("?durability=ordered:1ms");
+    pdict *d = open_watched("?durability=ordered:1ms&maintenance=manual");
     int64_t begun_ms;
 
     put(d, "a", "1");
@@ -428,6 +430,20 @@ TEST(writer, an_ordered_commit_is_synced_with_the_first_commit_behind_its_time)
     put(d, "a", "2");
     CHECK(spy.n_synced >= 1); /* on a slow machine the first one was late itself */
     pdict_close(d);
+}
+
+TEST(writer, an_ordered_commit_is_synced_when_nobody_writes_on)
+{
+    pdict *d = open_watched("?durability=ordered:20ms");
+    int64_t begun_ms = pdict__steady_ms();
+
+    put(d, "a", "1");
+    while (atomic_load(&spy.n_synced) == 0 && pdict__steady_ms() < begun_ms + 20000)
+        sched_yield();
+    CHECK(pdict__steady_ms() >= begun_ms + 20);
+    CHECK(atomic_load(&spy.n_synced) == 1);
+    pdict_close(d);
+    CHECK_INT(spy.n_synced, 1);
 }
 
 TEST(writer, an_ordered_commit_is_synced_by_the_close)
