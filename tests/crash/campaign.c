@@ -14,17 +14,12 @@
 bool campaign_read(struct campaign *campaign, int argc, char **argv, const char *usage)
 {
     static const struct option options[] = {
-        { "seed", required_argument, NULL, 's' },
-        { "kills", required_argument, NULL, 'n' },
-        { "states", required_argument, NULL, 'n' },
-        { "first", required_argument, NULL, 'F' },
-        { "backend", required_argument, NULL, 'b' },
-        { "codecs", required_argument, NULL, 'c' },
-        { "durability", required_argument, NULL, 'd' },
-        { "totals", required_argument, NULL, 't' },
-        { "mode", required_argument, NULL, 'm' },
-        { "resume", no_argument, NULL, 'r' },
-        { NULL, 0, NULL, 0 },
+        { "seed", required_argument, NULL, 's' },       { "kills", required_argument, NULL, 'n' },
+        { "states", required_argument, NULL, 'n' },     { "first", required_argument, NULL, 'F' },
+        { "backend", required_argument, NULL, 'b' },    { "codecs", required_argument, NULL, 'c' },
+        { "durability", required_argument, NULL, 'd' }, { "totals", required_argument, NULL, 't' },
+        { "mode", required_argument, NULL, 'm' },       { "resume", no_argument, NULL, 'r' },
+        { "ops", required_argument, NULL, 'o' },        { NULL, 0, NULL, 0 },
     };
     int letter;
 
@@ -53,6 +48,9 @@ bool campaign_read(struct campaign *campaign, int argc, char **argv, const char 
             break;
         case 'm':
             campaign->selected = optarg;
+            break;
+        case 'o':
+            campaign->ops = strtoull(optarg, NULL, 0);
             break;
         case 'r':
             campaign->is_resumed = true;

@@ -18,6 +18,7 @@ static const char usage[] =
     "usage: crash_test [options]\n"
     "  --mode MODE       random: kills at random moments (default);\n"
     "                    every: one at every file call of a small workload\n"
+    "  --ops N           operations in the mode every (default: 24)\n"
     "  --kills N         in random mode (default: 200)\n"
     "  --seed N          (default: 1)\n"
     "  --first N         the store to begin with, as printed with a violation\n"
@@ -29,7 +30,6 @@ static const char usage[] =
 enum {
     EXIT_USAGE = 2,
     KILLS_PER_STORE = 20,
-    EVERY_OPS = 24,
     PATIENCE_MS = 20000 /* for survivors to go on; far more than the timeout of a put */
 };
 
@@ -278,7 +278,7 @@ static bool run_every(struct campaign *campaign, struct oracle *oracle)
     make_plan(campaign, campaign->first, &plan);
     plan.processes = plan.threads = 1;
     plan.mix = ALL_OPS;
-    is_right = every_call(&plan, oracle, EVERY_OPS, &kills);
+    is_right = every_call(&plan, oracle, campaign->ops, &kills);
     if (!is_right)
         tell_violation(campaign, &plan, oracle, campaign->first);
     campaign_add(campaign, "kills", kills);
@@ -288,7 +288,7 @@ static bool run_every(struct campaign *campaign, struct oracle *oracle)
 
 int main(int argc, char **argv)
 {
-    struct campaign campaign = { .unit = "kills", .seed = 1, .wanted = 200 };
+    struct campaign campaign = { .unit = "kills", .seed = 1, .wanted = 200, .ops = 24 };
     struct oracle *oracle;
     bool is_right;
 
