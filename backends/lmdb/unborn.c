@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define META_MOST 32768 /* bytes; LMDB takes the system's page size, up to this */
@@ -35,7 +36,7 @@ static bool is_first_meta(const unsigned char *page)
            meta.free.root == NO_PAGE && meta.main.root == NO_PAGE;
 }
 
-/* The metas are synced before anything else is written (env.c), so a file without one of them has
+/* An empty file is as it should be. The metas are synced before anything else is written (env.c), so a file without one of them has
  * no third page, and of the two that it may have each is as LMDB first writes it or not there. */
 bool pdict__lmdb_is_unborn(int fd)
 {
@@ -44,7 +45,7 @@ bool pdict__lmdb_is_unborn(int fd)
     struct stat facts;
     bool is_first, is_second;
 
-    if (fstat(fd, &facts) != 0 || facts.st_size % SECTOR != 0 ||
+    if (fstat(fd, &facts) != 0 || facts.st_size == 0 || facts.st_size % SECTOR != 0 ||
         facts.st_size > (off_t)(2 * size) || pread(fd, pages, 2 * size, 0) != facts.st_size)
         return false;
     is_first = is_first_meta(pages);
@@ -78,7 +79,7 @@ static int clear_alone(const struct store *store, int fd)
     return PDICT_OK;
 }
 
-int pdict__lmdb_clear_unborn(const struct store *store)
+static int try_to_clear(const struct store *store, bool *is_busy)
 {
     int fd = open(store->path, O_RDWR | O_CLOEXEC), status = PDICT_OK;
 
@@ -86,7 +87,22 @@ int pdict__lmdb_clear_unborn(const struct store *store)
         return pdict__lmdb_fail_file(store->path);
     if (pdict__lmdb_is_unborn(fd) && (status = pdict__lmdb_lock_out(fd, store->path)) == PDICT_OK)
         status = clear_alone(store, fd);
+    *is_busy = status == PDICT_BUSY;
     /* The store is not open yet in this process, so this drops nobody's locks but our own. */
     close(fd);
+    return status;
+}
+
+/* Who is at it already makes the store, or clears it: both take a moment only. */
+int pdict__lmdb_clear_unborn(const struct store *store)
+{
+    int64_t deadline_ms = pdict__lmdb_steady_ms() + store->timeout_ms;
+    const struct timespec pause = { .tv_nsec = 1000000 };
+    bool is_busy;
+    int status;
+
+    while ((status = try_to_clear(store, &is_busy)) != PDICT_OK && is_busy &&
+           pdict__lmdb_steady_ms() < deadline_ms)
+        nanosleep(&pause, NULL);
     return status;
 }

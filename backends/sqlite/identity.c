@@ -138,17 +138,49 @@ static bool is_half_made(const struct store *store)
            big_endian32(header + JOURNAL_PAGES) == 0;
 }
 
+static bool is_database(const uint8_t header[HEADER_SIZE])
+{
+    return memcmp(header, MAGIC, sizeof(MAGIC)) == 0;
+}
+
+/* Another process may be making the store, or undoing what was half made, while this one looks:
+ * what has no journal and is not empty is foreign only if its first bytes stay the same. */
+static int judge_stranger(const struct store *store, sqlite3 *db, uint8_t header[HEADER_SIZE],
+                          bool *is_new)
+{
+    const char *path = store->files[FILE_MAIN];
+    uint8_t before[HEADER_SIZE];
+    uint64_t size;
+    bool exists;
+    int status;
+
+    do {
+        memcpy(before, header, HEADER_SIZE);
+        if ((*is_new = is_half_made(store)))
+            return PDICT_OK;
+        if ((status = pdict__sqlite_file_size(store, FILE_MAIN, &size, &exists)) != PDICT_OK)
+            return status;
+        if ((*is_new = size == 0))
+            return PDICT_OK;
+        if ((status = read_header(path, db, header)) != PDICT_OK || is_database(header))
+            return status;
+    } while (memcmp(before, header, HEADER_SIZE) != 0);
+    return PDICT_OK;
+}
+
 static int judge(const struct store *store, sqlite3 *db)
 {
     const char *path = store->files[FILE_MAIN];
     uint8_t header[HEADER_SIZE];
+    bool is_new = false;
     int status;
 
-    if ((status = read_header(path, db, header)) != PDICT_OK)
+    status = read_header(path, db, header);
+    if (status == PDICT_OK && !is_database(header) && store->may_create)
+        status = judge_stranger(store, db, header, &is_new);
+    if (status != PDICT_OK || is_new)
         return status;
-    if (memcmp(header, MAGIC, sizeof(MAGIC)) != 0 && store->may_create && is_half_made(store))
-        return PDICT_OK;
-    if (memcmp(header, MAGIC, sizeof(MAGIC)) != 0)
+    if (!is_database(header))
         return pdict_fail(PDICT_NOT_A_STORE,
                           "sqlite: %s is no SQLite database; it is left as it is, choose another "
                           "path",
