@@ -295,6 +295,13 @@ static bool trace_is_next(void *self, const uint64_t before[2], const uint64_t a
     return trace->next->is_next && trace->next->is_next(trace->below, before, after);
 }
 
+static bool trace_watch_sees(void *self, void *reader, const uint64_t token[2])
+{
+    struct trace *trace = self;
+
+    return !trace->next->watch_sees || trace->next->watch_sees(trace->below, reader, token);
+}
+
 /* Asked after every commit, and never of interest by itself: no line. */
 static uint64_t trace_log_bytes(void *self)
 {
@@ -387,6 +394,7 @@ const pdict_backend pdict__backend_trace = {
     .scan_close = trace_scan_close,
     .stat = trace_stat,
     .watch = trace_watch,
+    .watch_sees = trace_watch_sees,
     .log_bytes = trace_log_bytes,
     .checkpoint = trace_checkpoint,
     .sync = trace_sync,

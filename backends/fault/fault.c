@@ -288,6 +288,13 @@ static bool fault_is_next(void *self, const uint64_t before[2], const uint64_t a
     return fault->next->is_next && fault->next->is_next(fault->below, before, after);
 }
 
+static bool fault_watch_sees(void *self, void *reader, const uint64_t token[2])
+{
+    struct fault *fault = self;
+
+    return !fault->next->watch_sees || fault->next->watch_sees(fault->below, reader, token);
+}
+
 static uint64_t fault_log_bytes(void *self)
 {
     struct fault *fault = self;
@@ -401,6 +408,7 @@ const pdict_backend pdict__backend_fault = {
     .scan_close = fault_scan_close,
     .stat = fault_stat,
     .watch = fault_watch,
+    .watch_sees = fault_watch_sees,
     .log_bytes = fault_log_bytes,
     .checkpoint = fault_checkpoint,
     .sync = fault_sync,

@@ -320,6 +320,7 @@ void pdict__lmdb_close(void *self);
 int pdict__lmdb_stat(void *self, pdict_backend_stat *stat);
 int pdict__lmdb_watch(void *self, const volatile uint64_t *words[2]);
 bool pdict__lmdb_is_next(void *self, const uint64_t before[2], const uint64_t after[2]);
+bool pdict__lmdb_watch_sees(void *self, void *reader, const uint64_t token[2]);
 int pdict__lmdb_sync(void *self);
 /* The last page in use, as of the newer meta page. */
 uint64_t pdict__lmdb_last_page(const struct store *store);

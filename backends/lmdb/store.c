@@ -45,6 +45,15 @@ bool pdict__lmdb_is_next(void *self, const uint64_t before[2], const uint64_t af
     return last_txn(after) - last_txn(before) == 1;
 }
 
+/* A meta is written a moment before LMDB lets readers have it. */
+bool pdict__lmdb_watch_sees(void *self, void *reader, const uint64_t token[2])
+{
+    const struct view *view = reader;
+
+    (void)self;
+    return mdb_txn_id(view->txn) >= last_txn(token);
+}
+
 /* Do the words lie where this file expects them? Ask LMDB, between two looks that agree. */
 static int verify_metas(struct store *store)
 {

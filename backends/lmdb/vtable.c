@@ -68,6 +68,7 @@ const pdict_backend pdict__backend_lmdb = {
     .scan_close = pdict__lmdb_scan_close,
     .stat = pdict__lmdb_stat,
     .watch = pdict__lmdb_watch,
+    .watch_sees = pdict__lmdb_watch_sees,
     .sync = pdict__lmdb_sync,
     .check = pdict__lmdb_check,
     .backup = pdict__lmdb_backup,

@@ -131,12 +131,13 @@ static int memory_write_commit(void *self, void *txn)
         memory_write_abort(self, txn);
         return PDICT_OK;
     }
+    /* One word before the swap, so that nobody finds the new state under the old token; the other
+     * one behind it, so that what was read in between belongs to a token that soon is past. */
+    atomic_fetch_add_explicit(&store->words[0], 1, memory_order_release);
     pthread_mutex_lock(&store->lock);
     store->current = state_of(txn);
     pthread_mutex_unlock(&store->lock);
-    /* After the swap: who sees the words move must find the new state. */
-    for (int i = 0; i < 2; i++)
-        atomic_fetch_add_explicit(&store->words[i], 1, memory_order_release);
+    atomic_fetch_add_explicit(&store->words[1], 1, memory_order_release);
     store->writer.state = NULL;
     pdict__memory_state_drop(&store->heap, before);
     return PDICT_OK;
@@ -346,6 +347,14 @@ static bool memory_is_next(void *self, const uint64_t before[2], const uint64_t 
     return after[0] - before[0] == 1 && after[1] - before[1] == 1;
 }
 
+/* A token from within a commit belongs to two states. */
+static bool memory_watch_sees(void *self, void *reader, const uint64_t token[2])
+{
+    (void)self;
+    (void)reader;
+    return token[0] == token[1];
+}
+
 const pdict_backend pdict__backend_memory = {
     PDICT_EXT_HEAD(pdict_backend),
     .name = "memory",
@@ -377,4 +386,5 @@ const pdict_backend pdict__backend_memory = {
     .is_next = memory_is_next,
     .access_put = pdict__memory_access_put,
     .access_get = pdict__memory_access_get,
+    .watch_sees = memory_watch_sees,
 };

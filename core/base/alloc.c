@@ -42,6 +42,11 @@ bool pdict__allocator_same(const pdict_allocator *a, const pdict_allocator *b)
            a->release == b->release && a->ctx == b->ctx;
 }
 
+bool pdict__allocator_is_system(const pdict_allocator *allocator)
+{
+    return pdict__allocator_same(allocator, &system_allocator);
+}
+
 int pdict__nomem(size_t size)
 {
     return pdict_fail(PDICT_NOMEM, "out of memory: %zu bytes could not be allocated", size);

@@ -12,6 +12,7 @@
 /* The user's hooks if all are given, else malloc. PDICT_INVAL when only some are given. */
 int pdict__allocator_choose(const pdict_allocator *wanted, pdict_allocator *out);
 bool pdict__allocator_same(const pdict_allocator *a, const pdict_allocator *b);
+bool pdict__allocator_is_system(const pdict_allocator *allocator); /* malloc, not the user's */
 /* NULL when there is no memory, with the error text set; size 0 gives a valid pointer. */
 void *pdict__alloc(const pdict_allocator *allocator, size_t size);
 void *pdict__calloc(const pdict_allocator *allocator, size_t count, size_t size);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Facts about a map and its store; forgetting RAM; syncing. */
+#include "map/cache.h"
 #include "map/map.h"
 
 static int add_sizes(const pdict *d, void *cursor, pdict_stats *stats)
@@ -34,6 +35,23 @@ static int walk_sizes(const pdict *d, void *reader, pdict_stats *stats)
     status = add_sizes(d, cursor, stats);
     store->backend->scan_close(store->engine, cursor);
     return status;
+}
+
+static void add_cache(const pdict *d, pdict_stats *stats)
+{
+    const struct cache *cache = atomic_load(&d->map->cache);
+
+    if (!cache)
+        return;
+    for (size_t i = 0; i < CACHE_COUNTERS; i++) {
+        stats->cache_hits += cache->counters[i].hits;
+        stats->cache_absent_hits += cache->counters[i].absent_hits;
+        stats->cache_misses += cache->counters[i].misses;
+        stats->cache_revalidations += cache->counters[i].revalidations;
+    }
+    stats->cache_evictions = cache->evictions;
+    stats->cache_entries = cache->entries;
+    stats->cache_bytes = cache->bytes;
 }
 
 static int read_stats(const pdict *d, unsigned flags, void *reader, pdict_stats *stats)
@@ -104,6 +122,7 @@ int pdict_stats_get(pdict *d, unsigned flags, pdict_stats *out)
     if ((status = pdict__begin(d, &reader)) != PDICT_OK)
         return status;
     status = read_stats(d, flags, reader, &stats);
+    add_cache(d, &stats);
     pdict__end(d, reader);
     read_stages(d, &stats);
     if (status == PDICT_OK)
@@ -119,6 +138,8 @@ int pdict_clear_cache(pdict *d)
         status = pdict__not_inside(d, "pdict_clear_cache");
     if (status != PDICT_OK)
         return status;
+    if (atomic_load(&d->map->cache))
+        pdict__cache_clear(atomic_load(&d->map->cache));
     pdict__pipeline_trim(d->map->pipeline);
     pdict__readers_trim(d->map->store);
     return PDICT_OK;

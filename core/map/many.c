@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Many keys: one snapshot to read them from, one commit to write them with. */
-#include "map/map.h"
+#include "map/cached.h"
 
 /* ---- reading ---- */
 
@@ -23,15 +23,13 @@ static int get_each(const pdict *d, void *reader, struct workbench *bench, const
     return result;
 }
 
-int pdict_get_many(pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
-                   int *statuses)
+static int get_snapshot(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
+                        int *statuses)
 {
     struct workbench *bench;
     void *reader;
     int status;
 
-    for (size_t i = 0; i < count; i++)
-        views[i] = (pdict_view){ 0 };
     status = pdict__begin(d, &reader);
     if (status == PDICT_OK) {
         bench = pdict__bench_take(d->map->pipeline);
@@ -45,6 +43,18 @@ int pdict_get_many(pdict *d, const pdict_slice *keys, size_t count, pdict_view *
     for (size_t i = 0; i < count; i++)
         statuses[i] = status;
     return status;
+}
+
+int pdict_get_many(pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
+                   int *statuses)
+{
+    if (d->near && pdict__get_many_near(d, keys, count, views, statuses))
+        return PDICT_OK;
+    for (size_t i = 0; i < count; i++)
+        views[i] = (pdict_view){ 0 };
+    if (d->cache)
+        return pdict__get_many_cached(d, keys, count, views, statuses);
+    return get_snapshot(d, keys, count, views, statuses);
 }
 
 /* ---- writing ---- */
@@ -144,7 +154,7 @@ static int commit_part(void *ctx, pdict_change *changes, size_t count)
 
     if (status != PDICT_OK)
         return status;
-    return pdict__change(batch->d, changes, count, batch->plan.durability);
+    return pdict__change(batch->d, changes, count, batch->plan.durability, NULL);
 }
 
 static int batch_commit(struct batch *batch)
@@ -220,7 +230,7 @@ int pdict_del_many(pdict *d, const pdict_slice *keys, size_t count, int *statuse
     for (size_t i = 0; status == PDICT_OK && i < count; i++)
         batch.changes[i] = (pdict_change){ .kind = PDICT_CHANGE_DEL, .row.key = keys[i] };
     if (status == PDICT_OK)
-        status = pdict__change(d, batch.changes, count, 0);
+        status = pdict__change(d, batch.changes, count, 0, NULL);
     if (status == PDICT_OK)
         batch_statuses(&batch, statuses);
     batch_free(&batch);

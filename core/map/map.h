@@ -31,6 +31,9 @@ int pdict__map_count(struct map *map, int64_t now_ms, uint64_t *count);
 
 /* ---- map.c: one map of an open store, shared by all its handles ---- */
 
+struct cache; /* cache.h */
+struct entry;
+
 struct map {
     struct store *store;
     uint32_t number; /* in the engine; never reused */
@@ -39,6 +42,7 @@ struct map {
     char *codecs_text;
     struct pipeline *pipeline;
     struct count_memo counted;
+    _Atomic(struct cache *) cache;     /* NULL: no handle asked for one; made under maps_lock */
     _Atomic(uint64_t) untrained_bytes; /* put since a dictionary was last tried, see train.c */
     _Atomic(uint64_t) train_at;        /* bytes; 0: the first time */
     unsigned references;               /* under store->maps_lock */
@@ -72,6 +76,18 @@ int pdict__map_open(struct store *store, const struct map_wish *wish, struct map
 int pdict__map_open_stored(struct store *store, const struct map_wish *wish,
                            const struct stored_map *stored, struct map **out);
 void pdict__map_release(struct map *map);
+
+/* How a handle wants to read. */
+struct cache_wish {
+    size_t budget; /* 0: not through the cache */
+    bool is_sealed;
+    unsigned coherence; /* enum coherence_mode */
+    int64_t bound_ms;
+};
+
+/* Join the cache of the map, or make it; NULL where the store has no change token.
+ * PDICT_CONTRADICTION: another handle wants another kind. */
+int pdict__map_cache(struct map *map, const struct cache_wish *wish, struct cache **out);
 /* A name that a map can have: 1-200 bytes of UTF-8 without control characters. */
 int pdict__map_name_check(const char *name);
 
@@ -85,6 +101,8 @@ int pdict__map_name_check(const char *name);
 /* ---- handles (open/open.c makes and closes them) ---- */
 
 struct pdict {
+    struct cache *near;  /* the cache, where a hit needs no more than a look; else NULL */
+    struct cache *cache; /* of the map; NULL: this handle reads around it */
     struct map *map;
     struct txn_map *part; /* of a transaction (txn.h); else NULL */
     char *name;           /* of the map, when it was opened */
@@ -135,8 +153,11 @@ int pdict__row_get(const pdict *d, void *reader, pdict_slice key, pdict_row *row
 int pdict__commit_for(const pdict *d, struct commit *commit, unsigned durability);
 /* Commit, and be done with the batch that this thread may have led; see pdict__writer_commit(). */
 int pdict__commit(struct store *store, struct commit *commit);
-/* Commit changes with the handle's settings; durability 0: the handle's. */
-int pdict__change(const pdict *d, pdict_change *changes, size_t count, unsigned durability);
+/* Commit changes with the handle's settings; durability 0: the handle's. `prepared` is for the cache, see pdict__cache_prepare(), and taken over; NULL: nothing. */
+int pdict__change(const pdict *d, pdict_change *changes, size_t count, unsigned durability,
+                  struct entry *prepared);
+/* A get around the cache; `out` is zeroed. */
+int pdict__get_uncached(const pdict *d, pdict_slice key, pdict_view *out);
 
 /* A put as the backend sees it, apart from key and record. */
 struct put_plan {

@@ -183,7 +183,7 @@ static int add_in_transaction(struct addition *a)
         return status;
     status = make_change(a, reader);
     pdict__end(a->d, reader);
-    return status == PDICT_OK ? pdict__change(a->d, &a->change, 1, 0) : status;
+    return status == PDICT_OK ? pdict__change(a->d, &a->change, 1, 0, NULL) : status;
 }
 
 static int commit_addition(struct addition *a)
@@ -247,7 +247,7 @@ static int del_version(const pdict *d, pdict_slice key, uint64_t version, unsign
                             .condition = PDICT_IF_VERSION,
                             .if_version = version,
                             .row.key = key };
-    int status = pdict__change(d, &change, 1, durability);
+    int status = pdict__change(d, &change, 1, durability, NULL);
 
     return status == PDICT_OK ? change.status : status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One key: get, put, del, contains, metadata, count. */
-#include "map/map.h"
+#include "map/cached.h"
 
 int pdict__row_get(const pdict *d, void *reader, pdict_slice key, pdict_row *row)
 {
@@ -22,6 +22,7 @@ int pdict__commit(struct store *store, struct commit *commit)
     struct group group;
     int status = pdict__writer_commit(store, commit, &group);
 
+    pdict__publish(store, &group);
     pdict__writer_finish(store, &group);
     return status;
 }
@@ -45,48 +46,25 @@ int pdict__commit_for(const pdict *d, struct commit *commit, unsigned durability
     return status == PDICT_OK ? pdict__commit(d->map->store, commit) : status;
 }
 
-int pdict__change(const pdict *d, pdict_change *changes, size_t count, unsigned durability)
+int pdict__change(const pdict *d, pdict_change *changes, size_t count, unsigned durability,
+                  struct entry *prepared)
 {
-    struct commit commit = { .map = d->map->number, .changes = changes, .count = count };
+    struct commit commit = {
+        .map = d->map->number, .changes = changes, .count = count, .prepared = prepared
+    };
     int status;
 
-    if (!d->part)
-        return pdict__commit_for(d, &commit, durability);
+    if (!d->part) {
+        status = pdict__commit_for(d, &commit, durability);
+        if (commit.prepared)
+            pdict__entry_free(d->cache, commit.prepared);
+        return status;
+    }
     status = check_writable(d);
     return status == PDICT_OK ? pdict__txn_change(d, changes, count) : status;
 }
 
 /* ---- reading ---- */
-
-static int get_row_view(const pdict *d, void *reader, pdict_slice key, pdict_view *out)
-{
-    struct workbench *bench;
-    pdict_row row;
-    int status;
-
-    if ((status = pdict__row_get(d, reader, key, &row)) != PDICT_OK)
-        return status;
-    bench = pdict__bench_take(d->map->pipeline);
-    if (!bench)
-        return PDICT_NOMEM;
-    row.key = key;
-    status = pdict__view_fill(d, bench, &row, out);
-    pdict__bench_give(d->map->pipeline, bench);
-    return status;
-}
-
-int pdict_get(pdict *d, pdict_slice key, pdict_view *out)
-{
-    void *reader;
-    int status;
-
-    *out = (pdict_view){ 0 };
-    if ((status = pdict__begin(d, &reader)) != PDICT_OK)
-        return status;
-    status = get_row_view(d, reader, key, out);
-    pdict__end(d, reader);
-    return status;
-}
 
 /* Show the caller a row; the value lies in the row itself, or in the bench. */
 static int show(const pdict *d, struct workbench *bench, const pdict_row *row,
@@ -135,6 +113,8 @@ int pdict_contains(pdict *d, pdict_slice key, bool *out)
     int status;
 
     *out = false;
+    if (d->cache && pdict__peek_cached(d, key, out, NULL))
+        return PDICT_OK;
     if ((status = pdict__begin(d, &reader)) != PDICT_OK)
         return status;
     status = pdict__row_get(d, reader, key, &row);
@@ -158,26 +138,32 @@ static int meta_of(const pdict_row *row, pdict_meta *meta)
     return PDICT_OK;
 }
 
+static int meta_give(pdict_meta *meta, pdict_meta *out)
+{
+    meta->struct_size = out->struct_size;
+    memcpy(out, meta, out->struct_size < sizeof(*meta) ? out->struct_size : sizeof(*meta));
+    return PDICT_OK;
+}
+
 int pdict_meta_get(pdict *d, pdict_slice key, pdict_meta *out)
 {
     pdict_meta meta = PDICT_META_INIT;
+    bool is_there;
     void *reader;
     pdict_row row;
     int status;
 
     if (out->struct_size < sizeof(out->struct_size))
         return pdict_fail(PDICT_INVAL, "pdict_meta: set struct_size, see PDICT_META_INIT");
+    if (d->cache && pdict__peek_cached(d, key, &is_there, &meta))
+        return is_there ? meta_give(&meta, out) : PDICT_NOTFOUND;
     if ((status = pdict__begin(d, &reader)) != PDICT_OK)
         return status;
     status = pdict__row_get(d, reader, key, &row);
     if (status == PDICT_OK)
         status = meta_of(&row, &meta);
     pdict__end(d, reader);
-    if (status == PDICT_OK) {
-        meta.struct_size = out->struct_size;
-        memcpy(out, &meta, out->struct_size < sizeof(meta) ? out->struct_size : sizeof(meta));
-    }
-    return status;
+    return status == PDICT_OK ? meta_give(&meta, out) : status;
 }
 
 int pdict_count(pdict *d, uint64_t *out)
@@ -263,7 +249,7 @@ static int put_record(const pdict *d, struct workbench *bench, const struct put_
         if (status != PDICT_OK)
             return status;
     }
-    status = pdict__change(d, change, 1, plan->durability);
+    status = pdict__change(d, change, 1, plan->durability, pdict__cache_prepare(d, change, value));
     return status == PDICT_OK ? change->status : status;
 }
 
@@ -312,7 +298,8 @@ int pdict_put(pdict *d, pdict_slice key, pdict_slice value, const pdict_put_opti
 int pdict_del(pdict *d, pdict_slice key)
 {
     pdict_change change = { .kind = PDICT_CHANGE_DEL, .row.key = key };
-    int status = pdict__change(d, &change, 1, 0);
+    int status =
+        pdict__change(d, &change, 1, 0, pdict__cache_prepare(d, &change, change.row.value));
 
     return status == PDICT_OK ? change.status : status;
 }

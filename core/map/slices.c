@@ -78,6 +78,7 @@ int pdict__commit_slices(struct store *store, const struct slices *slices)
                             .sync_within_ms = slices->sync_within_ms,
                             .timeout_ms = slices->timeout_ms,
                             .work = reserve,
+                            .keeps_rows = true,
                             .ctx = (void *)slices };
     size_t most = base->batch_rows;
     struct sorted *sorted = NULL;

@@ -121,6 +121,7 @@ static int commit_change(struct slot_change *change)
     struct commit commit = { .durability = PDICT_FULL_SYNC,
                              .timeout_ms = d->timeout_ms,
                              .work = change_inside,
+                             .keeps_rows = true,
                              .ctx = change };
 
     if (d->is_read_only)

@@ -119,9 +119,12 @@ int pdict__sweep_step(struct store *store, int64_t timeout_ms, struct swept *swe
 {
     struct step step = { .swept = swept };
     /* A sweep that a power loss undoes is done again. */
-    struct commit commit = {
-        .durability = PDICT_ORDERED, .timeout_ms = timeout_ms, .work = sweep_inside, .ctx = &step
-    };
+    struct commit commit = { .durability = PDICT_ORDERED,
+                             .timeout_ms = timeout_ms,
+                             .work = sweep_inside,
+                             .ctx = &step,
+                             /* What goes had expired, so it was absent already, cached or not. */
+                             .keeps_rows = true };
     void *reader;
     int status;
 

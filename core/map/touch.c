@@ -66,7 +66,7 @@ static int try_once(const struct touch *touch, struct workbench *bench)
     status = prepare(touch, bench, reader, &change);
     pdict__end(touch->d, reader);
     if (status == PDICT_OK)
-        status = pdict__change(touch->d, &change, 1, 0);
+        status = pdict__change(touch->d, &change, 1, 0, NULL);
     return status == PDICT_OK ? change.status : status;
 }
 

@@ -150,6 +150,7 @@ static int add(pdict *d, struct addition *addition)
     struct commit commit = { .durability = PDICT_FULL_SYNC,
                              .timeout_ms = d->timeout_ms,
                              .work = add_inside,
+                             .keeps_rows = true,
                              .ctx = addition };
     int status = pdict__commit(d->map->store, &commit);
 

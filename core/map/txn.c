@@ -31,6 +31,8 @@ static int add_map(struct txn *txn, const pdict *d, pdict **out)
     if (!part)
         return PDICT_NOMEM;
     part->handle = *d;
+    /* What it reads is of its snapshot, and what it writes is for nobody else yet. */
+    part->handle.near = part->handle.cache = NULL;
     part->handle.part = part;
     part->txn = txn;
     part->next = txn->maps;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Views: a value in RAM of its own, so that it stays whatever happens to the store. */
-#include "map/map.h"
+#include "map/cached.h"
 
 /* Lies before the bytes of a view. It carries the allocator since a view may outlive its map. */
 struct block {
@@ -64,14 +64,27 @@ int pdict__view_fill(const pdict *d, struct workbench *bench, const pdict_row *r
     return PDICT_OK;
 }
 
+static PDICT__APART void release_pin(struct pin *pin)
+{
+    if (pin)
+        pin->release(pin);
+}
+
 void pdict_view_release(pdict_view *view)
 {
-    struct pin *pin;
+    void *pin;
 
     if (!view)
         return;
     pin = view->pin;
-    if (pin)
-        pin->release(pin);
     *view = (pdict_view){ 0 };
+    if (PDICT__RARE(!((uintptr_t)pin & 1))) {
+        release_pin(pin);
+        return;
+    }
+    pdict__hazard_release(pdict__view_slot(pin));
+    /* See pdict__cache_reap(). */
+    atomic_signal_fence(memory_order_seq_cst);
+    if (PDICT__RARE(atomic_load_explicit(&pdict__cache_has_orphans, memory_order_relaxed)))
+        pdict__cache_reap();
 }

@@ -186,11 +186,26 @@ static struct map_wish map_wish(const struct opening *opening)
     };
 }
 
+static int open_cache(pdict *d, const struct cache_wish *wish)
+{
+    int status = pdict__map_cache(d->map, wish, &d->cache);
+
+    if (status != PDICT_OK)
+        pdict__map_release(d->map);
+    else if (!wish->is_sealed && wish->coherence != COHERENCE_BOUNDED)
+        d->near = d->cache;
+    return status;
+}
+
 static int fill_handle(pdict *d, const struct opening *opening, struct store *store)
 {
     const char *name = opening->settings.values[OPTION_MAP].text;
     struct map_wish wish = map_wish(opening);
+    struct cache_wish cache_wish;
+    int status;
 
+    if ((status = pdict__settings_cache(&opening->settings, &cache_wish)) != PDICT_OK)
+        return status;
     d->name = pdict__strdup(&store->allocator, name, strlen(name));
     if (!d->name)
         return PDICT_NOMEM;
@@ -200,7 +215,9 @@ static int fill_handle(pdict *d, const struct opening *opening, struct store *st
     d->timeout_ms = number(opening, OPTION_TIMEOUT);
     wish.opened_slot = &d->opened_slot;
     d->delay_us = number(opening, OPTION_COMMIT_DELAY);
-    return pdict__map_open(store, &wish, &d->map);
+    if ((status = pdict__map_open(store, &wish, &d->map)) != PDICT_OK)
+        return status;
+    return open_cache(d, &cache_wish);
 }
 
 static int open_map(struct opening *opening, pdict **out)

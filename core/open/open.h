@@ -37,7 +37,9 @@ enum core_option {
     OPTION_CHECKSUM,
     OPTION_KDF,
     OPTION_MAINTENANCE,
-    OPTION_SWEEP
+    OPTION_SWEEP,
+    OPTION_CACHE,
+    OPTION_COHERENCE
 };
 
 enum open_mode {
@@ -54,6 +56,8 @@ int pdict__settings_read(const struct uri *uri, const pdict_options *options, st
                          const pdict_allocator *allocator, struct option_set *out);
 /* "full", "ordered", "ordered:TIME", "unsafe". PDICT_INVAL says what is wrong. */
 int pdict__settings_durability(const char *text, int *durability, int64_t *sync_within_ms);
+/* PDICT_INVAL: what cache= or coherence= says is malformed. */
+int pdict__settings_cache(const struct option_set *settings, struct cache_wish *out);
 
 /* ---- place.c: which file a path means, and which backend it belongs to ---- */
 

@@ -64,6 +64,15 @@ const pdict_option_spec pdict__core_options[] = {
                        .fallback = "auto",
                        .choices = "auto|manual",
                        .help = "remove expired entries as part of maintenance, or on request" },
+    [OPTION_CACHE] = { .name = "cache",
+                       .type = PDICT_OPTION_TEXT,
+                       .fallback = "64MiB",
+                       .help = "off, a size, sealed or sealed:SIZE; the largest of a map's handles "
+                               "counts" },
+    [OPTION_COHERENCE] = { .name = "coherence",
+                           .type = PDICT_OPTION_TEXT,
+                           .fallback = "strict",
+                           .help = "strict, bounded:MS or private; the same for all handles" },
     { .name = NULL },
 };
 
@@ -154,4 +163,70 @@ int pdict__settings_durability(const char *text, int *durability, int64_t *sync_
                           "open: durability=%s is none of full, ordered, ordered:TIME, unsafe",
                           text);
     return PDICT_OK;
+}
+
+/* ---- cache and coherence ---- */
+
+#define CACHE_LEAST ((int64_t)1 << 20)
+#define CACHE_MOST  ((int64_t)1 << 40)
+#define BOUND_MOST  86400000
+
+/* The text behind a prefix, or NULL. */
+static const char *behind(const char *text, const char *prefix)
+{
+    size_t size = strlen(prefix);
+
+    return strncmp(text, prefix, size) == 0 ? text + size : NULL;
+}
+
+static int read_cache(const struct option_set *settings, struct cache_wish *out)
+{
+    const char *text = settings->values[OPTION_CACHE].text;
+    const char *size = behind(text, "sealed:");
+    int64_t budget;
+
+    out->is_sealed = size || strcmp(text, "sealed") == 0;
+    if (strcmp(text, "off") == 0)
+        return PDICT_OK;
+    if (!size)
+        size = out->is_sealed ? settings->specs[OPTION_CACHE].fallback : text;
+    if (!pdict__parse_size(size, &budget) || budget < CACHE_LEAST || budget > CACHE_MOST)
+        return pdict_fail(PDICT_INVAL,
+                          "open: cache=%s is none of off, sealed, sealed:SIZE and a size from "
+                          "1MiB to 1TiB",
+                          text);
+    out->budget = (size_t)budget;
+    return PDICT_OK;
+}
+
+static int read_coherence(const struct option_set *settings, struct cache_wish *out)
+{
+    const char *text = settings->values[OPTION_COHERENCE].text;
+    const char *bound = behind(text, "bounded:");
+
+    if (strcmp(text, "strict") == 0)
+        out->coherence = COHERENCE_STRICT;
+    else if (strcmp(text, "private") == 0)
+        out->coherence = COHERENCE_PRIVATE;
+    else if (bound &&
+             (pdict__parse_duration(bound, &out->bound_ms) ||
+              pdict__parse_int(bound, &out->bound_ms)) &&
+             out->bound_ms >= 1 && out->bound_ms <= BOUND_MOST)
+        out->coherence = COHERENCE_BOUNDED;
+    else
+        return pdict_fail(PDICT_INVAL,
+                          "open: coherence=%s is none of strict, private and bounded:MS with 1 to "
+                          "86400000 milliseconds",
+                          text);
+    return PDICT_OK;
+}
+
+int pdict__settings_cache(const struct option_set *settings, struct cache_wish *out)
+{
+    int status;
+
+    *out = (struct cache_wish){ 0 };
+    if ((status = read_cache(settings, out)) != PDICT_OK)
+        return status;
+    return read_coherence(settings, out);
 }

@@ -16,13 +16,27 @@ static int engine_open(struct store *store, const struct store_config *config)
     return pdict__stack_open(config->stack, &args, &store->engine);
 }
 
+/* What the ring tells is found in the caches by the same hash. */
+static int find_secret(struct store *store)
+{
+    const uint8_t *shared = pdict__shared_secret(store);
+
+    if (!shared)
+        return pdict__random(store->hash_secret, sizeof(store->hash_secret));
+    memcpy(store->hash_secret, shared, sizeof(store->hash_secret));
+    return PDICT_OK;
+}
+
 static int find_token(struct store *store)
 {
     int status = PDICT_UNSUPPORTED;
 
     if (store->backend->watch)
         status = store->backend->watch(store->engine, store->words);
-    return status == PDICT_UNSUPPORTED ? PDICT_OK : status;
+    if (status == PDICT_UNSUPPORTED)
+        status = PDICT_OK;
+    pdict__coherence_init(&store->coherence, store->words);
+    return status == PDICT_OK ? find_secret(store) : status;
 }
 
 /* The gate file is there for longer than the engine: whoever is alone in it has no store open. */
@@ -51,6 +65,7 @@ static int locks_init(struct store *store)
     /* Default mutexes do not fail to initialise on Linux. */
     pthread_mutex_init(&store->pool_lock, NULL);
     pthread_mutex_init(&store->maps_lock, NULL);
+    pthread_mutex_init(&store->coherence.advance, NULL);
     return PDICT_OK;
 }
 
@@ -58,6 +73,7 @@ static void store_release(struct store *store)
 {
     pdict_allocator allocator = store->allocator;
 
+    pdict__coherence_destroy(&store->coherence);
     pthread_mutex_destroy(&store->maps_lock);
     pthread_mutex_destroy(&store->pool_lock);
     pdict__queue_destroy(&store->queue);

@@ -7,13 +7,14 @@
 #include <stdatomic.h>
 
 #include "base/chores.h"
+#include "base/hash.h"
 #include "store/gatefile.h"
 
 /*
- * Lock order, outermost first: registry (open/registry.c), store->maps_lock (map/map.c), the lead
- * of the queue, gate (one writer), gate of all processes (gatefile.h), pool lock and the queue's
- * lock. No lock is held while a user's function runs, and the last two never while the backend
- * runs.
+ * Lock order, outermost first: registry (open/registry.c), the lead of the queue, gate (one writer),
+ * gate of all processes (gatefile.h), coherence.advance, store->maps_lock (map/map.c), locks of a
+ * cache (map/cache.h), pool lock and the queue's lock. No lock is held while a user's function runs,
+ * and the last two never while the backend runs.
  */
 
 /* ---- gate.c: one writer at a time, first come first served ---- */
@@ -122,6 +123,81 @@ struct sweeper {
     unsigned calm_turns; /* in which nothing had expired */
 };
 
+/* ---- coherence.c: what caches of this store belong to ---- */
+
+/*
+ * `gen` is even while what the caches hold belongs to `tag`, the change token, and odd while that
+ * is being changed. `floor` counts the times that everything had to be doubted: an entry of an
+ * earlier floor is compared with its row before its next use.
+ *
+ * A hit reads gen, finds and pins its entry, reads the token, and is true at that instant if the
+ * token is the tag and gen is still the same: no commit was visible, and a commit moves the token
+ * before its caller returns. What was read from a snapshot may be cached only if token and gen were
+ * read before the snapshot began, and are the same when it is inserted.
+ */
+enum coherence_mode {
+    COHERENCE_STRICT,
+    COHERENCE_BOUNDED, /* a hit may be older, by bound_ms at most */
+    COHERENCE_PRIVATE  /* nobody else writes, or nobody cares */
+};
+
+#define FLOOR_NEVER 0 /* of an entry that is doubted whatever the floor */
+#define FLOOR_LAST  UINT16_MAX
+
+struct coherence {
+    _Alignas(64) const volatile uint64_t *words[2]; /* the token; [0] NULL: nothing is cached */
+    _Atomic uint64_t gen;
+    _Atomic uint64_t tag[2];
+    _Atomic uint32_t floor; /* FLOOR_NEVER < floor <= FLOOR_LAST */
+    unsigned fork_count;
+    unsigned mode;              /* enum coherence_mode; set before there is a cache */
+    int64_t bound_ms;           /* bounded */
+    _Atomic int64_t checked_ms; /* bounded: when the token was last seen unmoved; steady clock */
+    const volatile uint64_t *engine_words[2];
+    pthread_mutex_t advance; /* held by whoever changes gen, tag and floor */
+};
+
+/* `words`: of the engine's token, or NULL. */
+void pdict__coherence_init(struct coherence *coherence, const volatile uint64_t *const words[2]);
+void pdict__coherence_destroy(struct coherence *coherence);
+/* With `advance` held, while nothing of the store is cached. Private caches see a token that never
+ * moves. */
+void pdict__coherence_choose(struct coherence *coherence, unsigned mode, int64_t bound_ms);
+
+static inline void pdict__peek(const struct coherence *coherence, uint64_t token[2])
+{
+    for (int i = 0; i < 2; i++)
+        token[i] = atomic_load_explicit((const volatile _Atomic uint64_t *)coherence->words[i],
+                                        memory_order_acquire);
+}
+
+static inline bool pdict__tag_is(const struct coherence *coherence, const uint64_t token[2])
+{
+    return atomic_load_explicit(&coherence->tag[0], memory_order_acquire) == token[0] &&
+           atomic_load_explicit(&coherence->tag[1], memory_order_acquire) == token[1];
+}
+
+/* Does what was read under gen and token still belong into the caches? */
+static inline bool pdict__ticket_holds(const struct coherence *coherence, uint64_t gen,
+                                       const uint64_t token[2])
+{
+    return gen % 2 == 0 && pdict__tag_is(coherence, token) &&
+           atomic_load_explicit(&coherence->gen, memory_order_acquire) == gen;
+}
+
+/* Around every change of what the caches hold; `advance` is held. */
+static inline void pdict__gen_odd(struct coherence *coherence)
+{
+    atomic_fetch_add_explicit(&coherence->gen, 1, memory_order_seq_cst);
+}
+
+static inline void pdict__gen_even(struct coherence *coherence, const uint64_t tag[2])
+{
+    for (int i = 0; i < 2; i++)
+        atomic_store_explicit(&coherence->tag[i], tag[i], memory_order_release);
+    atomic_fetch_add_explicit(&coherence->gen, 1, memory_order_seq_cst);
+}
+
 /* ---- store.c ---- */
 
 struct map; /* map/map.h */
@@ -160,6 +236,9 @@ struct store {
     bool has_sync_chore;
     struct chore sync_chore;
     pdict_change shared[GROUP_CHANGES]; /* of a group, in the order of the queue */
+
+    struct coherence coherence;
+    uint8_t hash_secret[HASH_SECRET_SIZE]; /* for hashes of keys */
 
     pthread_mutex_t maps_lock; /* for map/map.c */
     struct map *maps;
@@ -253,6 +332,9 @@ struct commit {
     int (*work)(void *ctx, struct store *store, void *txn);
     void *ctx;
 
+    bool keeps_rows;        /* the work changes no row: what is cached stays true */
+    struct entry *prepared; /* map/: what the cache will hold of the first change; or NULL */
+
     /* Private to the writer; zero at first. */
     struct commit *next;
     int64_t deadline_ms;
@@ -275,6 +357,8 @@ struct group {
  * Commit. When this returns the outcome of `commit` is known, and this thread may have led a whole
  * group: what it has to say about that it says now, and then calls pdict__writer_finish() in every
  * case; those who followed are waiting, and nobody writes meanwhile.
+ *
+ * Where group->first is not NULL, the gate and coherence.advance are held until then.
  *
  * PDICT_OK: committed, and each change has its own status; PDICT_UNKNOWN_OUTCOME: the commit failed
  * midway; anything else: nothing was done.

@@ -353,6 +353,14 @@ static void commit_own(struct store *store, struct group *group, void *txn)
     group->transactions = own->status == PDICT_OK;
 }
 
+/* The lock is held until pdict__writer_finish(), so that no reader takes this commit for somebody
+ * else's before the caches know of it. */
+static void begin_publishing(struct store *store, struct group *group)
+{
+    pthread_mutex_lock(&store->coherence.advance);
+    group->before = token_of(store);
+}
+
 /* The engine's lock is held before anybody is taken: who cannot wait for it may still withdraw. */
 static int lead_locked(struct store *store, struct group *group)
 {
@@ -362,7 +370,7 @@ static int lead_locked(struct store *store, struct group *group)
 
     if ((status = begin(store, durability, group->own->deadline_ms, &txn)) != PDICT_OK)
         return status;
-    group->before = token_of(store);
+    begin_publishing(store, group);
     group->first = pdict__queue_take(&store->queue, durability, &count);
     if (count == 1)
         commit_own(store, group, txn);
@@ -404,7 +412,7 @@ static int commit_held(struct store *store, struct group *group)
     if (status != PDICT_OK)
         return status;
     group->first = group->own;
-    group->before = token_of(store);
+    begin_publishing(store, group);
     commit_own(store, group, txn);
     group->after = token_of(store);
     return group->own->status;
@@ -434,6 +442,7 @@ void pdict__writer_finish(struct store *store, struct group *group)
 {
     if (!group->first)
         return;
+    pthread_mutex_unlock(&store->coherence.advance);
     for (const struct commit *commit = group->first; commit; commit = commit->next)
         note_ordered(store, commit);
     sync_if_due(store);

@@ -93,6 +93,10 @@ typedef struct pdict_options {
  * | `maintenance`| `thread` (default), `manual`   | in the background; in pdict_maintain() only   |
  * | `sweep`      | `auto` (default), `manual`     | expired entries are removed as part of        |
  * |              |                                | maintenance; by pdict_expire() only           |
+ * | `cache`      | `off`, size, `sealed`,         | RAM for values that were read or put, default |
+ * |              | `sealed:SIZE`                  | `64MiB`; see "The cache" below                |
+ * | `coherence`  | `strict` (default),            | what a hit promises; the same for all handles |
+ * |              | `bounded:MS`, `private`        | of a store in a process                       |
  *
  * Backends add options of their own; codecs take theirs after a colon. pdict_info_next() lists all.
  *
@@ -130,6 +134,25 @@ PDICT_API void pdict_close(pdict *d);
 
 /* ---- 2. One key --------------------------------------------------------------------------- */
 
+/*
+ * The cache. All handles of a map in a process share one: its size is the largest any of them asked
+ * for, and it goes with the last of them. A handle with `cache=off` reads around it, and what it
+ * writes is seen by the others all the same. Decoded values are kept, absent keys are remembered,
+ * and what has not been used makes room. With `sealed` records are kept as they are stored and
+ * decoded at each get: no plaintext of an encrypted map stays in RAM longer than its view. Without,
+ * such plaintext is overwritten when it leaves the cache. A store without a change token (the page
+ * of its backend says so) has no cache.
+ *
+ * With `coherence=strict` every get, hit or not, is linearizable: it returns what the last put,
+ * delete or clear left that had returned before the get was called, in whatever thread or process,
+ * or something newer; and never something older than what any get has returned that had ended
+ * before. A hit looks at the store's change token, and counts as having happened at that instant.
+ * What other programs write through the engine itself is seen as soon as the engine shows it. With
+ * `bounded:MS` a hit may be as old as that many milliseconds, except that what this process writes
+ * is seen at once. `private` does not look at all: for stores that no other process writes to.
+ * An entry that has expired is absent, cached or not.
+ */
+
 /** A value as it was at one instant. */
 typedef struct pdict_view {
     const void *data; /**< never NULL on success, even when size is 0 */
@@ -154,7 +177,9 @@ typedef struct pdict_view {
  *
  * Ownership: the bytes stay unchanged until release, whatever is written meanwhile.
  * Threads:   any; a view may be released on another thread than the one that read it.
- * Cost:      one lookup, one allocation, one decode.
+ *            They are aligned to 8 bytes.
+ * Cost:      a hit takes no lock and copies nothing: the view pins the cached value, and with it
+ *            the memory of that value alone. Otherwise one lookup, one allocation, one decode.
  * Since 0.1.
  */
 PDICT_API int pdict_get(pdict *d, pdict_slice key, pdict_view *out);
@@ -719,6 +744,15 @@ typedef struct pdict_stats {
     pdict_stage_stats decoded;    /**< records to values, all stages together; of these, */
     pdict_stage_stats opened;     /**< cipher or checksum */
     pdict_stage_stats decompressed;
+    /** The map's cache in this process; all 0 when no handle uses one. Counted without locks: with
+     * more than 64 threads at once a few may be missing. */
+    uint64_t cache_hits;          /**< values that were there */
+    uint64_t cache_absent_hits;   /**< keys known to be absent */
+    uint64_t cache_misses;        /**< looks that had to ask the engine, revalidations included */
+    uint64_t cache_revalidations; /**< of these: what the cache had was still right */
+    uint64_t cache_evictions;
+    uint64_t cache_entries;
+    uint64_t cache_bytes; /**< all memory of entries and of what finds them */
 } pdict_stats;
 
 #define PDICT_STATS_INIT                                                                           \

@@ -263,6 +263,8 @@ static void borrow_facts(pdict_backend *layer, const pdict_backend *below)
     layer->batch_rows = below->batch_rows;
     if (below->watch == NULL)
         layer->watch = NULL;
+    if (below->watch_sees == NULL)
+        layer->watch_sees = NULL;
     if (below->log_bytes == NULL)
         layer->log_bytes = NULL;
     if (below->checkpoint == NULL)

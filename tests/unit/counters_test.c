@@ -14,7 +14,7 @@ static pdict *open_map(const char *codecs)
     char uri[128];
     pdict *d;
 
-    snprintf(uri, sizeof(uri), "memory:counters?codecs=%s", codecs);
+    snprintf(uri, sizeof(uri), "memory:counters?cache=off&codecs=%s", codecs);
     CHECK_OK(pdict_open(uri, NULL, &d));
     return d;
 }

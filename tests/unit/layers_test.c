@@ -198,7 +198,7 @@ static const char *gets(const char *rule)
     char uri[128];
     pdict *d;
 
-    snprintf(uri, sizeof(uri), "fault+memory:?fail=%s", rule);
+    snprintf(uri, sizeof(uri), "fault+memory:?cache=off&fail=%s", rule);
     CHECK_OK(try_open(uri, &d));
     put(d, "key", "value");
     for (int i = 0; i < 5; i++) {
@@ -264,6 +264,8 @@ static struct lines *trace_of(const char *uri, int level)
     lines->text[0] = '\0';
     lines->size = 0;
     options.logger = (pdict_logger){ keep_line, lines, level };
+    options.settings = &(pdict_setting){ "cache", "off" };
+    options.n_settings = 1;
     CHECK_OK(pdict_open(uri, &options, &d));
     put(d, "Geheim", "Schatz");
     pdict_get(d, pdict_str("Geheim"), &view);

@@ -341,8 +341,10 @@ typedef struct pdict_backend {
     int (*stat)(void *self, pdict_backend_stat *stat);
 
     /**
-     * Where the change token lives: two 64-bit words that stay readable while the store is open;
-     * "neither has moved" means that no commit by anybody has become visible. Read without a lock.
+     * Where the change token lives: two aligned 64-bit words that stay readable while the store is
+     * open; "neither has moved" means that no commit by anybody has become visible: a commit moves
+     * one of them before any reader can see it, and both have come to rest before write_commit
+     * returns. Read without a lock.
      * Optional: NULL, the store keeps no token and nothing is cached.
      *
      * @return PDICT_OK; PDICT_UNSUPPORTED: this store keeps none, the way it is opened.
@@ -448,6 +450,12 @@ typedef struct pdict_backend {
      */
     int (*access_put)(void *self, void *txn, uint32_t map, const pdict_access *items, size_t count);
     int (*access_get)(void *self, void *txn, uint32_t map, uint64_t id, int64_t *accessed_ms);
+
+    /**
+     * Does the reader's snapshot hold every commit that the token counts? Asked with a token read
+     * before the snapshot began. Optional: NULL, it always does.
+     */
+    bool (*watch_sees)(void *self, void *reader, const uint64_t token[2]);
 } pdict_backend;
 
 #ifdef __cplusplus

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* pdict_get(): a hit is one short function without a lock; everything rare is elsewhere. */
+#include "map/cached.h"
+
+static int get_row_view(const pdict *d, void *reader, pdict_slice key, pdict_view *out)
+{
+    struct workbench *bench;
+    pdict_row row;
+    int status;
+
+    if ((status = pdict__row_get(d, reader, key, &row)) != PDICT_OK)
+        return status;
+    bench = pdict__bench_take(d->map->pipeline);
+    if (!bench)
+        return PDICT_NOMEM;
+    row.key = key;
+    status = pdict__view_fill(d, bench, &row, out);
+    pdict__bench_give(d->map->pipeline, bench);
+    return status;
+}
+
+int pdict__get_uncached(const pdict *d, pdict_slice key, pdict_view *out)
+{
+    void *reader;
+    int status;
+
+    if ((status = pdict__begin(d, &reader)) != PDICT_OK)
+        return status;
+    status = get_row_view(d, reader, key, out);
+    pdict__end(d, reader);
+    return status;
+}
+
+static PDICT__APART int get_far(const pdict *d, pdict_slice key, pdict_view *out)
+{
+    *out = (pdict_view){ 0 };
+    return d->cache ? pdict__get_cached(d, key, out) : pdict__get_uncached(d, key, out);
+}
+
+/* Something of a near look did not hold; `slot` may have pinned something meanwhile. */
+static PDICT__APART int get_after_all(const pdict *d, pdict_slice key, pdict_view *out,
+                                      hazard_slot *slot)
+{
+    pdict__hazard_release(slot);
+    return get_far(d, key, out);
+}
+
+/* The entry of a key, pinned with the slot; NULL: not at once, and the slot may hold anything. */
+static PDICT__WITHIN struct entry *find_near(const struct cache *cache, uint64_t hash,
+                                             pdict_slice key, hazard_slot *slot)
+{
+    const _Atomic uintptr_t *table_at = &cache->tables[hash_shard(hash)];
+    uintptr_t table = atomic_load_explicit(table_at, memory_order_acquire);
+    const struct bucket *bucket = table_buckets(table) + (hash & table_mask(table));
+    uint64_t tags = atomic_load_explicit(&bucket->tags, memory_order_acquire);
+
+    for (uint64_t matches = bucket_matches(tags, hash); matches; matches &= matches - 1) {
+        const _Atomic uint64_t *at = &bucket->slots[lowest_byte(matches)];
+        uint64_t word = atomic_load_explicit(at, memory_order_acquire);
+        struct entry *entry = slot_entry(word);
+
+        if (PDICT__RARE((word ^ slot_mark(hash)) >> 48))
+            continue;
+        pdict__hazard_pin_fast(slot, entry);
+        if (PDICT__RARE(atomic_load_explicit(at, memory_order_acquire) != word ||
+                        atomic_load_explicit(table_at, memory_order_acquire) != table))
+            return NULL;
+        if (entry_has_key(entry, key))
+            return entry;
+    }
+    return NULL;
+}
+
+static PDICT__WITHIN bool is_believed(const struct coherence *coherence, uint64_t stamp)
+{
+    return (uint16_t)stamp ==
+           (uint16_t)atomic_load_explicit(&coherence->floor, memory_order_acquire);
+}
+
+static PDICT__WITHIN bool is_current(const struct coherence *coherence, uint64_t gen)
+{
+    uint64_t token[2];
+
+    pdict__peek(coherence, token);
+    return pdict__ticket_holds(coherence, gen, token);
+}
+
+static PDICT__WITHIN void view_near(struct entry *entry, uint64_t stamp, hazard_slot *slot,
+                                    pdict_view *out)
+{
+    if (!atomic_load_explicit(&entry->visited, memory_order_relaxed))
+        atomic_store_explicit(&entry->visited, 1, memory_order_relaxed);
+    out->data = entry_value(entry);
+    out->size = entry->value_size;
+    out->version = entry->version;
+    out->created_ms = (int64_t)stamp >> 16;
+    out->expires_ms = entry_expires_ms(entry);
+    out->pin = pdict__view_pin_slot(slot);
+}
+
+static PDICT__WITHIN int finish(const pdict *d, struct entry *entry, uint64_t stamp,
+                                hazard_slot *slot, pdict_view *out)
+{
+    struct cache_counters *counters = &d->near->counters[pdict__hazards->number % CACHE_COUNTERS];
+
+    pdict__count_one(&counters->hits);
+    view_near(entry, stamp, slot, out);
+    return PDICT_OK;
+}
+
+static bool is_expired(const struct cache *cache, const struct entry *entry)
+{
+    int64_t now_ms =
+        cache->uses_system_clock ? pdict__system_now_ms(NULL) : pdict__now(&cache->clock);
+
+    return pdict__expired(entry_expires_ms(entry), now_ms);
+}
+
+/* The slot pins an entry that is absent, or expires; everything else has been looked at but the
+ * token. */
+static PDICT__APART int get_flagged(const pdict *d, pdict_slice key, pdict_view *out,
+                                    hazard_slot *slot, uint64_t gen)
+{
+    struct entry *entry = atomic_load_explicit(slot, memory_order_relaxed);
+    uint64_t stamp = atomic_load_explicit(&entry->stamp, memory_order_relaxed);
+
+    if ((entry->flags & ENTRY_ABSENT) || is_expired(d->near, entry) ||
+        !is_current(d->near->coherence, gen))
+        return get_after_all(d, key, out, slot);
+    return finish(d, entry, stamp, slot, out);
+}
+
+/*
+ * Everything a hit does, in the order that makes it true (see struct coherence): gen, find, pin,
+ * look again, token, gen. Anything else than an entry in the bucket of its key that is present,
+ * believed and not expired goes the long way.
+ */
+static PDICT__WITHIN int get_near(const pdict *d, pdict_slice key, pdict_view *out)
+{
+    const struct cache *cache = d->near;
+    struct hazards *mine = pdict__hazards;
+    const struct coherence *coherence;
+    hazard_slot *slot;
+    struct entry *entry;
+    uint64_t gen, stamp;
+
+    if (PDICT__RARE(!cache || !mine))
+        return get_far(d, key, out);
+    slot = mine->spare;
+    coherence = cache->coherence;
+    if (PDICT__RARE(atomic_load_explicit(slot, memory_order_relaxed) ||
+                    mine->fork_count != coherence->fork_count))
+        return get_far(d, key, out);
+
+    gen = atomic_load_explicit(&coherence->gen, memory_order_acquire);
+    entry = find_near(cache, pdict__cache_hash(cache, key), key, slot);
+    if (PDICT__RARE(!entry))
+        return get_after_all(d, key, out, slot);
+    stamp = atomic_load_explicit(&entry->stamp, memory_order_acquire);
+    if (PDICT__RARE(!is_believed(coherence, stamp)))
+        return get_after_all(d, key, out, slot);
+    if (PDICT__RARE(entry->flags))
+        return get_flagged(d, key, out, slot, gen);
+    if (PDICT__RARE(!is_current(coherence, gen)))
+        return get_after_all(d, key, out, slot);
+    return finish(d, entry, stamp, slot, out);
+}
+
+static PDICT__APART int get_any_size(const pdict *d, pdict_slice key, pdict_view *out)
+{
+    return get_near(d, key, out);
+}
+
+/* Of the usual sizes this calls nothing but in its last step, and so saves no registers. */
+int pdict_get(pdict *d, pdict_slice key, pdict_view *out)
+{
+    if (PDICT__RARE(key.size - HASH_NEAR_LEAST > HASH_NEAR_MOST - HASH_NEAR_LEAST))
+        return get_any_size(d, key, out);
+    return get_near(d, key, out);
+}
+
+/* ---- many ---- */
+
+/* So many cache misses are under way at once. */
+#define TOGETHER 12
+
+static void prefetch(const void *memory)
+{
+    __builtin_prefetch(memory);
+}
+
+/* The first entry whose tag and mark match: nearly always the right one. */
+static void prefetch_entry(const struct cache *cache, uint64_t hash)
+{
+    uintptr_t table = atomic_load_explicit(&cache->tables[hash_shard(hash)], memory_order_acquire);
+    const struct bucket *bucket = table_buckets(table) + (hash & table_mask(table));
+    uint64_t matches =
+        bucket_matches(atomic_load_explicit(&bucket->tags, memory_order_relaxed), hash);
+
+    if (matches)
+        prefetch(slot_entry(
+            atomic_load_explicit(&bucket->slots[lowest_byte(matches)], memory_order_relaxed)));
+}
+
+static void prefetch_all(const struct cache *cache, const pdict_slice *keys, size_t count,
+                         uint64_t *hashes)
+{
+    for (size_t i = 0; i < count; i++) {
+        uintptr_t table;
+
+        hashes[i] = pdict__cache_hash(cache, keys[i]);
+        table = atomic_load_explicit(&cache->tables[hash_shard(hashes[i])], memory_order_relaxed);
+        prefetch(table_buckets(table) + (hashes[i] & table_mask(table)));
+    }
+    for (size_t i = 0; i < count; i++)
+        prefetch_entry(cache, hashes[i]);
+}
+
+/* One key of many: pinned and believed, present or absent. False: not to be had at once. */
+static bool look_near(const struct cache *cache, uint64_t hash, pdict_slice key, hazard_slot *slot,
+                      pdict_view *view, int *status)
+{
+    struct entry *entry = slot ? find_near(cache, hash, key, slot) : NULL;
+    uint64_t stamp;
+
+    *view = (pdict_view){ 0 };
+    if (!entry && slot)
+        entry = pdict__cache_find(cache, hash, key, slot);
+    if (!entry)
+        return false;
+    stamp = atomic_load_explicit(&entry->stamp, memory_order_acquire);
+    if (!is_believed(cache->coherence, stamp)) {
+        pdict__hazard_release(slot);
+        return false;
+    }
+    *status = PDICT_NOTFOUND;
+    if (PDICT__RARE(entry->flags) && ((entry->flags & ENTRY_ABSENT) || is_expired(cache, entry))) {
+        pdict__hazard_release(slot);
+        return true;
+    }
+    *status = PDICT_OK;
+    view_near(entry, stamp, slot, view);
+    return true;
+}
+
+static size_t look_at_some(const struct cache *cache, const pdict_slice *keys, size_t count,
+                           pdict_view *views, int *statuses)
+{
+    struct hazards *mine = pdict__hazards;
+    uint64_t hashes[TOGETHER];
+    size_t at = 0;
+
+    prefetch_all(cache, keys, count, hashes);
+    for (size_t i = 0; i < count; i++) {
+        hazard_slot *slot;
+
+        while (at < HAZARD_SLOTS && atomic_load_explicit(&mine->slots[at], memory_order_relaxed))
+            at++;
+        slot = at < HAZARD_SLOTS ? &mine->slots[at] : pdict__hazard_take();
+        if (!look_near(cache, hashes[i], keys[i], slot, &views[i], &statuses[i]))
+            return i;
+    }
+    return count;
+}
+
+static void count_many(const pdict *d, const int *statuses, size_t count)
+{
+    struct cache_counters *counters = pdict__cache_counters(d->cache);
+    size_t n_absent = 0;
+
+    for (size_t i = 0; i < count; i++)
+        n_absent += statuses[i] != PDICT_OK;
+    atomic_fetch_add_explicit(&counters->hits, count - n_absent, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->absent_hits, n_absent, memory_order_relaxed);
+}
+
+bool pdict__get_many_near(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
+                          int *statuses)
+{
+    const struct cache *cache = d->near;
+    const struct coherence *coherence = cache->coherence;
+    uint64_t gen = atomic_load_explicit(&coherence->gen, memory_order_acquire);
+    size_t done = 0, some, found;
+
+    if (!pdict__hazards || pdict__hazards->fork_count != coherence->fork_count)
+        return false;
+    do {
+        some = count - done < TOGETHER ? count - done : TOGETHER;
+        found = look_at_some(cache, keys + done, some, views + done, statuses + done);
+        done += found;
+    } while (found == some && done < count);
+    if (done == count && is_current(coherence, gen)) {
+        count_many(d, statuses, count);
+        return true;
+    }
+    for (size_t i = 0; i < done; i++)
+        pdict_view_release(&views[i]);
+    return false;
+}

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: MIT */
+/* The cache through the public API: what a hit promises, beside threads, processes and strangers. */
+#include "maps.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static pdict_stats stats_of(pdict *d)
+{
+    pdict_stats stats = PDICT_STATS_INIT;
+
+    CHECK_OK(pdict_stats_get(d, 0, &stats));
+    return stats;
+}
+
+/* ---- hits ---- */
+
+static void check_hits(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "");
+
+    put(d, "k", "value");
+    for (int i = 0; i < 100; i++)
+        check_value(d, "k", "value");
+    CHECK_INT(stats_of(d).cache_hits, 100);
+    CHECK_INT(stats_of(d).cache_misses, 0);
+    CHECK_OK(pdict_clear_cache(d));
+    CHECK_INT(stats_of(d).cache_entries, 0);
+    check_value(d, "k", "value");
+    check_value(d, "k", "value");
+    CHECK_INT(stats_of(d).cache_misses, 1);
+    CHECK_INT(stats_of(d).cache_hits, 101);
+    pdict_close(d);
+}
+
+TEST(cache, what_was_put_or_read_is_a_hit)
+{
+    for_each_setup(check_hits);
+}
+
+static void check_absent(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "");
+
+    for (int i = 0; i < 10; i++)
+        check_value(d, "k", NULL);
+    CHECK_INT(stats_of(d).cache_absent_hits, 9);
+    put(d, "k", "there now");
+    check_value(d, "k", "there now");
+    CHECK_OK(pdict_del(d, pdict_str("k")));
+    check_value(d, "k", NULL);
+    CHECK_INT(stats_of(d).cache_absent_hits, 10);
+    pdict_close(d);
+}
+
+TEST(cache, an_absent_key_is_remembered_until_it_is_put)
+{
+    for_each_setup(check_absent);
+}
+
+static void check_facts_of_hits(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "");
+    pdict_view read, hit;
+    uint64_t version;
+    pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
+
+    how.ttl_ms = 1000;
+    how.version_out = &version;
+    CHECK_OK(pdict_put(d, pdict_str("k"), pdict_str("v"), &how));
+    CHECK_OK(pdict_get(d, pdict_str("k"), &hit));
+    CHECK_OK(pdict_clear_cache(d));
+    CHECK_OK(pdict_get(d, pdict_str("k"), &read));
+    CHECK(hit.version == version && read.version == version);
+    CHECK_INT(hit.created_ms, test_now_ms);
+    CHECK_INT(read.created_ms, test_now_ms);
+    CHECK_INT(hit.expires_ms, test_now_ms + 1000);
+    CHECK_INT(read.expires_ms, test_now_ms + 1000);
+    pdict_view_release(&read);
+    pdict_view_release(&hit);
+    pdict_close(d);
+}
+
+TEST(cache, a_hit_knows_version_and_times)
+{
+    for_each_setup(check_facts_of_hits);
+}
+
+static void check_expiry(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "");
+
+    put_ttl(d, "k", "value", 1000);
+    check_value(d, "k", "value");
+    test_now_ms += 999;
+    check_value(d, "k", "value");
+    test_now_ms += 1;
+    check_value(d, "k", NULL);
+    check_value(d, "k", NULL);
+    put(d, "k", "again");
+    check_value(d, "k", "again");
+    pdict_close(d);
+}
+
+TEST(cache, a_cached_entry_is_absent_from_the_moment_it_expires)
+{
+    for_each_setup(check_expiry);
+}
+
+static void check_every_write(const struct setup *setup)
+{
+    pdict_pair pairs[] = { { pdict_str("a"), pdict_str("many") },
+                           { pdict_str("b"), pdict_str("many") } };
+    pdict *d = setup_open(setup, "a", "");
+
+    for (int i = 0; i < 2; i++)
+        put(d, pairs[i].key.data, "one");
+    CHECK_OK(pdict_put_many(d, pairs, 2, NULL, NULL));
+    check_value(d, "a", "many");
+    check_value(d, "b", "many");
+    CHECK_OK(pdict_del_many(d, &pairs[0].key, 1, NULL));
+    check_value(d, "a", NULL);
+    check_value(d, "b", "many");
+    CHECK_OK(pdict_clear(d, PDICT_CLEAR_EVERYTHING));
+    check_value(d, "b", NULL);
+    pdict_close(d);
+}
+
+static void check_every_write_private(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "p", "&coherence=private");
+
+    put(d, "k", "1");
+    check_value(d, "k", "1");
+    CHECK_OK(pdict_clear(d, PDICT_CLEAR_EVERYTHING));
+    check_value(d, "k", NULL);
+    put(d, "k", "2");
+    check_value(d, "k", "2");
+    CHECK(stats_of(d).cache_hits >= 2);
+    pdict_close(d);
+}
+
+TEST(cache, every_way_of_writing_is_seen_by_the_next_get)
+{
+    for_each_setup(check_every_write);
+    for_each_setup(check_every_write_private);
+}
+
+/* ---- views ---- */
+
+static void check_many_views(const struct setup *setup)
+{
+    enum {
+        COUNT = 10000
+    };
+    pdict_view *views = test_alloc(COUNT * sizeof(*views));
+    pdict *d = setup_open(setup, "a", "&durability=unsafe&cache=1MiB");
+    char key[16];
+
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(key, sizeof(key), "%d", i % 100);
+        if (i < 100)
+            put(d, key, "first");
+        CHECK_OK(pdict_get(d, pdict_str(key), &views[i]));
+    }
+    for (int i = 0; i < 100; i++) {
+        snprintf(key, sizeof(key), "%d", i);
+        put(d, key, "second");
+    }
+    CHECK_OK(pdict_clear_cache(d));
+    pdict_close(d);
+    for (int i = 0; i < COUNT; i++)
+        CHECK_BYTES(views[i].data, views[i].size, "first", 5);
+    for (int i = 0; i < COUNT; i++)
+        pdict_view_release(&views[i]);
+}
+
+TEST(cache, ten_thousand_views_at_once_outlive_replacement_and_close)
+{
+    for_each_setup(check_many_views);
+}
+
+struct handed_over {
+    pdict *d;
+    pdict_view view;
+};
+
+static void *get_view(void *ctx)
+{
+    struct handed_over *it = ctx;
+
+    CHECK_OK(pdict_get(it->d, pdict_str("k"), &it->view));
+    return NULL;
+}
+
+static void check_other_thread(const struct setup *setup)
+{
+    struct handed_over it = { .d = setup_open(setup, "a", "") };
+    pthread_t thread;
+
+    put(it.d, "k", "value");
+    CHECK(pthread_create(&thread, NULL, get_view, &it) == 0);
+    pthread_join(thread, NULL);
+    put(it.d, "k", "another");
+    CHECK_OK(pdict_clear_cache(it.d));
+    CHECK_BYTES(it.view.data, it.view.size, "value", 5);
+    pdict_view_release(&it.view);
+    pdict_close(it.d);
+}
+
+TEST(cache, a_view_outlives_its_thread_and_is_released_on_another)
+{
+    for_each_setup(check_other_thread);
+}
+
+/* ---- handles ---- */
+
+static void check_off(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", ""), *around = setup_open(setup, "a", "&cache=off");
+
+    put(d, "k", "1");
+    check_value(d, "k", "1");
+    put(around, "k", "2");
+    check_value(d, "k", "2");
+    CHECK_INT(stats_of(d).cache_hits, 1);
+    check_value(around, "k", "2");
+    CHECK_INT(stats_of(d).cache_hits, 1);
+    pdict_close(around);
+    pdict_close(d);
+}
+
+TEST(cache, a_handle_without_cache_is_heard_by_those_with_one)
+{
+    for_each_setup(check_off);
+}
+
+static void check_sealed(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "&cache=sealed");
+    pdict *other;
+
+    put(d, "k", "value");
+    check_value(d, "k", "value");
+    check_value(d, "k", "value");
+    CHECK_INT(stats_of(d).cache_hits, 2);
+    CHECK_STATUS(setup_try(setup, "a", "&cache=2MiB", &other), PDICT_CONTRADICTION);
+    CHECK_OK(setup_try(setup, "a", "&cache=sealed:128MiB", &other));
+    pdict_close(other);
+    CHECK_STATUS(setup_try(setup, "a", "&coherence=private", &other), PDICT_CONTRADICTION);
+    pdict_close(d);
+}
+
+TEST(cache, records_are_kept_sealed_on_request_and_handles_must_agree)
+{
+    for_each_setup(check_sealed);
+}
+
+TEST(cache, malformed_sizes_and_bounds_are_refused)
+{
+    static const char *const bad[] = { "&cache=none",        "&cache=1KiB",
+                                       "&cache=sealed:",     "&cache=sealed:off",
+                                       "&coherence=bounded", "&coherence=bounded:0",
+                                       "&coherence=loose",   "&coherence=bounded:-1" };
+    pdict *d;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CHECK_STATUS(setup_try(&setups[0], "a", bad[i], &d), PDICT_INVAL);
+        CHECK(strstr(pdict_error_text(), i < 4 ? "cache=" : "coherence="));
+    }
+}
+
+/* ---- threads ---- */
+
+/* One writer counts up; what a reader gets is never below what was acknowledged before the get, nor
+ * below what it got last time. */
+struct race {
+    pdict *d;
+    atomic_int acknowledged;
+    atomic_bool stop;
+};
+
+static int read_number(pdict *d)
+{
+    pdict_view view;
+    int number;
+
+    CHECK_OK(pdict_get(d, pdict_str("n"), &view));
+    CHECK_INT(view.size, sizeof(number));
+    memcpy(&number, view.data, sizeof(number));
+    pdict_view_release(&view);
+    return number;
+}
+
+static void put_number(pdict *d, int number)
+{
+    CHECK_OK(pdict_put(d, pdict_str("n"), pdict_bytes(&number, sizeof(number)), NULL));
+}
+
+static void *read_on(void *ctx)
+{
+    struct race *race = ctx;
+    int last = 0;
+
+    while (!atomic_load(&race->stop)) {
+        int least = atomic_load(&race->acknowledged);
+        int number = read_number(race->d);
+
+        if (number < least || number < last)
+            FAIL("%d was read after %d was acknowledged and %d was read", number, least, last);
+        last = number;
+    }
+    return NULL;
+}
+
+static void check_race(const struct setup *setup)
+{
+    struct race race = { .d = setup_open(setup, "a", "&durability=unsafe") };
+    pthread_t threads[3];
+
+    put_number(race.d, 0);
+    for (int i = 0; i < 3; i++)
+        CHECK(pthread_create(&threads[i], NULL, read_on, &race) == 0);
+    for (int i = 1; i < (TEST_IS_SLOW ? 300 : 3000); i++) {
+        put_number(race.d, i);
+        atomic_store(&race.acknowledged, i);
+        if (i % 50 == 0)
+            CHECK_OK(pdict_clear_cache(race.d));
+    }
+    atomic_store(&race.stop, true);
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    pdict_close(race.d);
+}
+
+TEST(cache, readers_never_go_back_behind_what_was_acknowledged_or_read)
+{
+    for_each_setup(check_race);
+}
+
+/* ---- processes ---- */
+
+/* The other process puts number after number and says so through a pipe. */
+static void write_numbers(const struct setup *setup, int go, int done, int count)
+{
+    pdict *d = setup_open(setup, "a", "&durability=unsafe");
+    char byte;
+
+    for (int i = 1; i <= count; i++) {
+        CHECK(read(go, &byte, 1) == 1);
+        put_number(d, i);
+        CHECK(write(done, "x", 1) == 1);
+    }
+    pdict_close(d);
+}
+
+static void check_other_process(const struct setup *setup, const char *more, int count,
+                                void (*check_step)(pdict *d, int i))
+{
+    int go[2], done[2], how;
+    char byte;
+    pdict *d;
+    pid_t pid;
+
+    test_dir(); /* the same for both */
+    CHECK(pipe(go) == 0 && pipe(done) == 0);
+    pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        close(go[1]);
+        close(done[0]);
+        write_numbers(setup, go[0], done[1], count);
+        _exit(0);
+    }
+    close(go[0]);
+    close(done[1]);
+    d = setup_open(setup, "a", more);
+    put_number(d, 0);
+    put(d, "steady", "value");
+    check_value(d, "steady", "value");
+    for (int i = 1; i <= count; i++) {
+        CHECK(write(go[1], "x", 1) == 1);
+        CHECK(read(done[0], &byte, 1) == 1);
+        check_step(d, i);
+    }
+    CHECK(waitpid(pid, &how, 0) == pid && WIFEXITED(how) && WEXITSTATUS(how) == 0);
+    pdict_close(d);
+}
+
+static void must_be_current(pdict *d, int i)
+{
+    static uint64_t compared;
+
+    CHECK_INT(read_number(d), i);
+    check_value(d, "steady", "value");
+    /* A commit that is told costs only what it has moved. */
+    if (i <= 2)
+        compared = stats_of(d).cache_revalidations;
+    CHECK_INT(stats_of(d).cache_revalidations, compared);
+}
+
+static void check_strict(const struct setup *setup)
+{
+    if (setup->is_persistent)
+        check_other_process(setup, "", 200, must_be_current);
+}
+
+TEST(cache, what_another_process_has_put_is_seen_by_the_next_get)
+{
+    if (TEST_UNDER_TSAN)
+        SKIP("fork is not supported under the thread sanitizer");
+    for_each_setup(check_strict);
+}
+
+static void may_be_old(pdict *d, int i)
+{
+    /* An hour has not passed since the first look. */
+    (void)i;
+    CHECK_INT(read_number(d), 0);
+}
+
+static void check_bounded(const struct setup *setup)
+{
+    if (setup->is_persistent)
+        check_other_process(setup, "&coherence=bounded:3600000", 3, may_be_old);
+    if (setup->is_persistent)
+        check_other_process(setup, "&coherence=private", 3, may_be_old);
+}
+
+TEST(cache, bounded_and_private_hits_do_not_follow_other_processes)
+{
+    if (TEST_UNDER_TSAN)
+        SKIP("fork is not supported under the thread sanitizer");
+    for_each_setup(check_bounded);
+}
+
+static void check_fork(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "");
+    pdict_view view;
+    pid_t pid;
+    int how;
+
+    put(d, "k", "value");
+    check_value(d, "k", "value");
+    CHECK_OK(pdict_get(d, pdict_str("k"), &view));
+    pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        pdict_view other;
+        pdict *mine;
+
+        /* A thread that has read from a store of its own does not get at the parent's either. */
+        CHECK_OK(pdict_open("memory:child", NULL, &mine));
+        put(mine, "k", "child");
+        check_value(mine, "k", "child");
+        CHECK_STATUS(pdict_get(d, pdict_str("k"), &other), PDICT_FORKED);
+        CHECK_BYTES(view.data, view.size, "value", 5);
+        pdict_view_release(&view);
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &how, 0) == pid && WIFEXITED(how) && WEXITSTATUS(how) == 0);
+    pdict_view_release(&view);
+    pdict_close(d);
+}
+
+TEST(cache, a_child_keeps_views_but_gets_no_hits_of_its_parent)
+{
+    if (TEST_UNDER_TSAN)
+        SKIP("fork is not supported under the thread sanitizer");
+    for_each_setup(check_fork);
+}
