@@ -77,9 +77,9 @@ int main(int argc, char **argv)
     if (count == 0)
         return fprintf(stderr, "usage: instructions get|put|codec N\n"), 2;
     if (strcmp(argv[1], "get") == 0)
-        status = run("sqlite:instructions.db?durability=unsafe", get, count);
+        status = run("sqlite:instructions.db?durability=unsafe&cache=off", get, count);
     else if (strcmp(argv[1], "put") == 0)
-        status = run("sqlite:instructions.db?durability=unsafe", put, count);
+        status = run("sqlite:instructions.db?durability=unsafe&cache=off", put, count);
     else if (strcmp(argv[1], "codec") == 0)
         status = run("memory:instructions?codecs=raw,zstd:3", put, count);
     return status == PDICT_OK ? 0 : die(argv[1]);

@@ -289,7 +289,7 @@ static pdict *open_ours(const char *name, bool is_synced)
     char uri[1200];
     pdict *d;
 
-    snprintf(uri, sizeof(uri), "%s:%s?durability=%s%s", engine->scheme, path_of(name),
+    snprintf(uri, sizeof(uri), "%s:%s?cache=off&durability=%s%s", engine->scheme, path_of(name),
              is_synced ? "full" : "ordered", engine->options);
     check(pdict_open(uri, NULL, &d));
     return d;
