@@ -119,7 +119,7 @@ static void reclaim_locked(struct cache *cache)
         pdict__entry_free(cache, cache->retired[i]);
     }
     cache->n_retired = n_pinned;
-    cache->reclaim_at = 2 * n_pinned + RECLAIM_AT;
+    cache->reclaim_at = 2 * n_pinned + cache->reclaim_batch;
 }
 
 static bool make_room_locked(struct cache *cache)
@@ -198,7 +198,7 @@ int pdict__cache_new(const struct cache_config *config, struct cache **out)
     cache->uses_system_clock = config->clock->now_ms == pdict__system_now_ms;
     cache->is_sealed = config->is_sealed;
     cache->wipes = config->wipes;
-    cache->reclaim_at = RECLAIM_AT;
+    cache->reclaim_at = cache->reclaim_batch = RECLAIM_AT;
     atomic_init(&cache->budget, config->budget);
     memcpy(cache->secret, config->secret, sizeof(cache->secret));
     pthread_mutex_init(&cache->retired_lock, NULL);

@@ -190,6 +190,7 @@ struct cache {
     pthread_mutex_t retired_lock;
     struct entry **retired; /* unlinked, maybe still named by hazard slots */
     size_t n_retired, retired_room, n_reserved, reclaim_at;
+    size_t reclaim_batch; /* gathered for one barrier */
     size_t retired_bytes;
 
     void *memory;       /* as the allocator gave it */
