@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Records on their way into a map: collected, then put at once. */
-#ifndef PDICT_BATCH_H
-#define PDICT_BATCH_H
+#ifndef PDICT_TOOLS_BATCH_H
+#define PDICT_TOOLS_BATCH_H
 
 #include "source.h"
 
