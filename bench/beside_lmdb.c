@@ -7,6 +7,7 @@
  * for gets one read transaction that is renewed and reset around each.
  */
 #include "support/beside.h"
+#include "support/plain.h"
 
 #include <lmdb.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ static MDB_txn *writer, *reader;
 static void must(int rc, const char *what)
 {
     if (rc != 0)
-        beside_die(what, mdb_strerror(rc));
+        plain_die(what, mdb_strerror(rc));
 }
 
 static void raw_open(const char *path, bool is_synced)
@@ -92,7 +93,6 @@ int main(int argc, char **argv)
     int major, minor, patch;
     struct raw_engine lmdb = {
         .name = name,
-        .program = "beside_lmdb",
         .scheme = "lmdb",
         .options = "",
         .suffixes = suffixes,

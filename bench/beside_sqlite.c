@@ -7,6 +7,7 @@
  * one transaction per batch or per put, the same page cache.
  */
 #include "support/beside.h"
+#include "support/plain.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ static sqlite3_stmt *prepare(const char *sql)
     sqlite3_stmt *statement;
 
     if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
-        beside_die(sql, sqlite3_errmsg(db));
+        plain_die(sql, sqlite3_errmsg(db));
     return statement;
 }
 
@@ -29,7 +30,7 @@ static void run(sqlite3_stmt *statement)
     int code = sqlite3_step(statement);
 
     if (code != SQLITE_DONE && code != SQLITE_ROW)
-        beside_die("step", sqlite3_errmsg(db));
+        plain_die("step", sqlite3_errmsg(db));
     sqlite3_reset(statement);
 }
 
@@ -42,7 +43,7 @@ static void raw_open(const char *path, bool is_synced)
                      NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(db, is_synced ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL,
                      NULL, NULL) != SQLITE_OK)
-        beside_die(path, sqlite3_errmsg(db));
+        plain_die(path, sqlite3_errmsg(db));
     begin = prepare("BEGIN IMMEDIATE");
     commit = prepare("COMMIT");
     put = prepare("INSERT INTO kv VALUES(?1,?2) ON CONFLICT(k) DO UPDATE SET v=?2");
@@ -79,7 +80,7 @@ static const void *raw_get(const char *key)
 {
     sqlite3_bind_text(get, 1, key, KEY_SIZE, SQLITE_STATIC);
     if (sqlite3_step(get) != SQLITE_ROW)
-        beside_die("get", "a key is missing");
+        plain_die("get", "a key is missing");
     return sqlite3_column_blob(get, 0);
 }
 
@@ -103,7 +104,6 @@ int main(int argc, char **argv)
     char name[64];
     struct raw_engine sqlite = {
         .name = name,
-        .program = "beside_sqlite",
         .scheme = "sqlite",
         .options = "&page_cache=64MiB",
         .suffixes = suffixes,

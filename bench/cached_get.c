@@ -16,8 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "measure/measure.h"
+#include "support/plain.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -36,46 +38,7 @@ static char *keys; /* n_keys * STRIDE */
 static size_t n_keys;
 static volatile uint64_t seen; /* so that no work is left out */
 static uint32_t *draws;        /* GETS + WARM_UP */
-
-static void die(const char *what, const char *why)
-{
-    fprintf(stderr, "cached_get: %s: %s\n", what, why);
-    exit(1);
-}
-
-static void check(int status)
-{
-    if (status != PDICT_OK)
-        die(pdict_status_name(status), pdict_error_text());
-}
-
-static void *need(size_t size)
-{
-    void *memory = malloc(size);
-
-    if (!memory)
-        die("malloc", "out of memory");
-    return memory;
-}
-
-static double now_s(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* xorshift64*, Vigna 2016. */
-static uint64_t next_random(void)
-{
-    static uint64_t x = 88172645463325252u;
-
-    x ^= x >> 12;
-    x ^= x << 25;
-    x ^= x >> 27;
-    return x * 2685821657736338717u;
-}
+static struct bench_rng rng;
 
 static const char *key_at(size_t i)
 {
@@ -85,7 +48,7 @@ static const char *key_at(size_t i)
 static void draw(void)
 {
     for (size_t i = 0; i < GETS + WARM_UP; i++)
-        draws[i] = (uint32_t)(next_random() % n_keys);
+        draws[i] = (uint32_t)(bench_rng_next(&rng) % n_keys);
 }
 
 /* ---- the bare table ---- */
@@ -107,7 +70,7 @@ static void bare_put(const char *key, const char *value)
 {
     uint64_t hash = XXH3_64bits(key, KEY_SIZE);
     size_t at = hash & slot_mask;
-    struct item *item = need(sizeof(*item) + KEY_SIZE + VALUE_SIZE);
+    struct item *item = plain_need(sizeof(*item) + KEY_SIZE + VALUE_SIZE);
 
     item->key_size = KEY_SIZE;
     item->value_size = VALUE_SIZE;
@@ -138,7 +101,7 @@ static void bare_make(const char *value)
         count *= 2;
     slots = calloc(count, sizeof(*slots));
     if (!slots)
-        die("calloc", "out of memory");
+        plain_die("calloc", "out of memory");
     slot_mask = count - 1;
     for (size_t i = 0; i < n_keys; i++)
         bare_put(key_at(i), value);
@@ -184,7 +147,7 @@ static uint64_t run_map(pdict *d, const uint32_t *from, size_t count)
 
     for (size_t i = 0; i < count; i++) {
         if (pdict_get(d, pdict_bytes(key_at(from[i]), KEY_SIZE), &view) != PDICT_OK)
-            die("get", pdict_error_text());
+            plain_die("get", pdict_error_text());
         sum += *(const unsigned char *)view.data;
         pdict_view_release(&view);
     }
@@ -211,7 +174,7 @@ static uint64_t run_many(const uint32_t *from, size_t count)
     for (size_t i = 0; i + BATCH <= count; i += BATCH) {
         for (size_t j = 0; j < BATCH; j++)
             batch[j] = pdict_bytes(key_at(from[i + j]), KEY_SIZE);
-        check(pdict_get_many(plain, batch, BATCH, views, statuses));
+        plain_check(pdict_get_many(plain, batch, BATCH, views, statuses));
         for (size_t j = 0; j < BATCH; j++) {
             sum += *(const unsigned char *)views[j].data;
             pdict_view_release(&views[j]);
@@ -233,28 +196,15 @@ static const run_fn runs[KINDS] = { run_glib, run_bare, run_plain, run_expiring,
 
 /* ---- measuring ---- */
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof(*values), compare);
-    return values[count / 2];
-}
-
 static double one_round(run_fn run)
 {
     double begin;
 
     draw();
     seen = run(draws, WARM_UP);
-    begin = now_s();
+    begin = plain_now_s();
     seen = run(draws + WARM_UP, GETS);
-    return (now_s() - begin) / GETS * 1e9;
+    return (plain_now_s() - begin) / GETS * 1e9;
 }
 
 static void print_goal(const char *id, const char *what, double value, double goal, bool at_least)
@@ -274,22 +224,20 @@ static double ratio(size_t ours, size_t theirs)
 
     for (size_t i = 0; i < ROUNDS; i++)
         ratios[i] = ns[ours][i] / ns[theirs][i];
-    return median(ratios, ROUNDS);
+    return bench_median(ratios, ROUNDS);
 }
 
 static void measure_gets(void)
 {
-    double mid[KINDS], sorted[ROUNDS];
+    double mid[KINDS];
     char what[80];
 
     for (size_t round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < KINDS; i++)
             ns[(i + round) % KINDS][round] = one_round(runs[(i + round) % KINDS]);
     }
-    for (size_t i = 0; i < KINDS; i++) {
-        memcpy(sorted, ns[i], sizeof(sorted));
-        mid[i] = median(sorted, ROUNDS);
-    }
+    for (size_t i = 0; i < KINDS; i++)
+        mid[i] = bench_median(ns[i], ROUNDS);
     printf("%zu keys, ns a get: GHashTable %.1f, bare %.1f, pdict %.1f, all expiring %.1f, by 12 "
            "%.1f\n",
            n_keys, mid[GLIB], mid[BARE], mid[PLAIN], mid[EXPIRING], mid[MANY]);
@@ -315,13 +263,13 @@ struct runner {
 static void *run_one(void *ctx)
 {
     struct runner *runner = ctx;
-    uint32_t *own = need(GETS * sizeof(*own));
+    uint32_t *own = plain_need(GETS * sizeof(*own));
 
     memcpy(own, draws, GETS * sizeof(*own));
     pthread_barrier_wait(&start_line);
-    runner->begin = now_s();
+    runner->begin = plain_now_s();
     seen = runner->run(own, GETS);
-    runner->end = now_s();
+    runner->end = plain_now_s();
     free(own);
     return NULL;
 }
@@ -390,7 +338,7 @@ static void read_all(pdict *d)
     for (size_t i = 0; i < n_keys; i++) {
         pdict_view view;
 
-        check(pdict_get(d, pdict_bytes(key_at(i), KEY_SIZE), &view));
+        plain_check(pdict_get(d, pdict_bytes(key_at(i), KEY_SIZE), &view));
         pdict_view_release(&view);
     }
 }
@@ -400,7 +348,7 @@ static void measure_memory(double before)
     pdict_stats stats = PDICT_STATS_INIT;
     double after = anonymous_bytes();
 
-    check(pdict_stats_get(plain, 0, &stats));
+    plain_check(pdict_stats_get(plain, 0, &stats));
     printf("%zu keys in the cache: %.1f bytes an entry, %.1f MiB more RssAnon\n", n_keys,
            (double)stats.cache_bytes / (double)stats.cache_entries, (after - before) / (1 << 20));
     print_goal("P10", "bytes an entry beside key and value",
@@ -420,7 +368,7 @@ static pdict *open_map(const char *directory, const char *name)
     snprintf(uri, sizeof(uri),
              "sqlite:%s/cached_get-%ld.db?map=%s&durability=unsafe&cache=1GiB&page_cache=2MiB",
              directory, (long)getpid(), name);
-    check(pdict_open(uri, NULL, &d));
+    plain_check(pdict_open(uri, NULL, &d));
     return d;
 }
 
@@ -429,7 +377,7 @@ static void load(pdict *d, const char *value, int64_t ttl_ms)
     enum {
         CHUNK = 50000
     };
-    pdict_pair *pairs = need(CHUNK * sizeof(*pairs));
+    pdict_pair *pairs = plain_need(CHUNK * sizeof(*pairs));
     pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
 
     how.ttl_ms = ttl_ms;
@@ -439,7 +387,7 @@ static void load(pdict *d, const char *value, int64_t ttl_ms)
         for (size_t j = 0; j < count; j++)
             pairs[j] = (pdict_pair){ pdict_bytes(key_at(i + j), KEY_SIZE),
                                      pdict_bytes(value, VALUE_SIZE) };
-        check(pdict_put_many(d, pairs, count, &how, NULL));
+        plain_check(pdict_put_many(d, pairs, count, &how, NULL));
     }
     free(pairs);
 }
@@ -459,17 +407,18 @@ static void remove_store(const char *directory)
 static void make_keys(size_t count)
 {
     n_keys = count;
-    keys = need(count * STRIDE);
+    keys = plain_need(count * STRIDE);
     for (size_t i = 0; i < count; i++)
-        snprintf(keys + i * STRIDE, STRIDE, "%08" PRIx32 "%012" PRIu32, (uint32_t)next_random(),
-                 (uint32_t)i);
+        snprintf(keys + i * STRIDE, STRIDE, "%08" PRIx32 "%012" PRIu32,
+                 (uint32_t)bench_rng_next(&rng), (uint32_t)i);
 }
 
 static void glib_make(const char *value)
 {
     glib = g_hash_table_new_full(g_str_hash, g_str_equal, free, free);
     for (size_t i = 0; i < n_keys; i++)
-        g_hash_table_insert(glib, strdup(key_at(i)), memcpy(need(VALUE_SIZE), value, VALUE_SIZE));
+        g_hash_table_insert(glib, strdup(key_at(i)),
+                            memcpy(plain_need(VALUE_SIZE), value, VALUE_SIZE));
 }
 
 static void one_size(const char *directory, size_t count)
@@ -506,7 +455,8 @@ int main(int argc, char **argv)
     const char *directory = argc > 1 ? argv[1] : "/tmp";
     size_t most = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000000;
 
-    draws = need((GETS + WARM_UP) * sizeof(*draws));
+    bench_rng_seed(&rng, 1, 0);
+    draws = plain_need((GETS + WARM_UP) * sizeof(*draws));
     one_size(directory, 10000);
     if (most > 10000)
         one_size(directory, most);

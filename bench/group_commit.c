@@ -18,6 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "measure/measure.h"
+#include "support/plain.h"
+
 #define KEY_SIZE    20
 #define VALUE_SIZE  128
 #define N_KEYS      100000
@@ -30,33 +33,10 @@ static char keys[N_KEYS][KEY_SIZE + 1];
 static const char *directory = ".";
 static size_t n_rounds = 9;
 
-static void die(const char *what, const char *why)
-{
-    fprintf(stderr, "group_commit: %s: %s\n", what, why);
-    exit(1);
-}
-
-static double now_s(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* xorshift64*, Vigna 2016. */
-static uint64_t next_random(uint64_t *x)
-{
-    *x ^= *x >> 12;
-    *x ^= *x << 25;
-    *x ^= *x >> 27;
-    return *x * 2685821657736338717u;
-}
-
 struct worker {
     pthread_t thread;
     const struct contestant *contestant;
-    uint64_t random;
+    struct bench_rng random;
     uint64_t n_puts;
     char value[VALUE_SIZE];
     sqlite3 *db;
@@ -67,7 +47,7 @@ static struct worker workers[MOST];
 
 static const char *draw(struct worker *w)
 {
-    uint64_t number = next_random(&w->random);
+    uint64_t number = bench_rng_next(&w->random);
 
     memcpy(w->value, &number, sizeof(number));
     return keys[(number >> 20) % N_KEYS];
@@ -90,7 +70,7 @@ static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)
     sqlite3_stmt *statement;
 
     if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
-        die(sql, sqlite3_errmsg(db));
+        plain_die(sql, sqlite3_errmsg(db));
     return statement;
 }
 
@@ -99,14 +79,14 @@ static void step(sqlite3 *db, sqlite3_stmt *statement)
     int code = sqlite3_step(statement);
 
     if (code != SQLITE_DONE && code != SQLITE_ROW)
-        die("sqlite", sqlite3_errmsg(db));
+        plain_die("sqlite", sqlite3_errmsg(db));
     sqlite3_reset(statement);
 }
 
 static void sqlite_connect(struct worker *w, bool is_synced)
 {
     if (sqlite3_open(path_of("raw.db"), &w->db) != SQLITE_OK)
-        die("sqlite", sqlite3_errmsg(w->db));
+        plain_die("sqlite", sqlite3_errmsg(w->db));
     sqlite3_busy_timeout(w->db, 60000);
     if (sqlite3_exec(w->db,
                      is_synced ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"
@@ -116,7 +96,7 @@ static void sqlite_connect(struct worker *w, bool is_synced)
                      "PRAGMA cache_size=-65536;"
                      "CREATE TABLE IF NOT EXISTS kv(k TEXT PRIMARY KEY, v BLOB)",
                      NULL, NULL, NULL) != SQLITE_OK)
-        die("sqlite", sqlite3_errmsg(w->db));
+        plain_die("sqlite", sqlite3_errmsg(w->db));
     w->begin = prepare(w->db, "BEGIN IMMEDIATE");
     w->commit = prepare(w->db, "COMMIT");
     w->put = prepare(w->db, "INSERT INTO kv VALUES(?1,?2) ON CONFLICT(k) DO UPDATE SET v=?2");
@@ -164,7 +144,7 @@ static MDB_txn *write_txn; /* of whoever holds LMDB's lock */
 static void lmdb_check(int rc)
 {
     if (rc != 0)
-        die("lmdb", mdb_strerror(rc));
+        plain_die("lmdb", mdb_strerror(rc));
 }
 
 static void lmdb_begin(struct worker *w)
@@ -269,7 +249,7 @@ static void our_put(struct worker *w)
 
     if (pdict_put(ours, pdict_bytes(key, KEY_SIZE), pdict_bytes(w->value, VALUE_SIZE), NULL) !=
         PDICT_OK)
-        die("put", pdict_error_text());
+        plain_die("put", pdict_error_text());
 }
 
 static void put_once(struct worker *w, const struct contestant *contestant)
@@ -293,7 +273,7 @@ static void *work(void *arg)
 static double slice(const struct contestant *contestant)
 {
     struct timespec span = { .tv_nsec = (long)(SLICE_S * 1e9) };
-    double begun = now_s();
+    double begun = plain_now_s();
     uint64_t n_puts = 0;
 
     atomic_store(&is_over, false);
@@ -308,7 +288,7 @@ static double slice(const struct contestant *contestant)
         pthread_join(workers[i].thread, NULL);
         n_puts += workers[i].n_puts;
     }
-    return (double)n_puts / (now_s() - begun);
+    return (double)n_puts / (plain_now_s() - begun);
 }
 
 /* ---- the stores ---- */
@@ -332,7 +312,7 @@ static void fill_ours(void)
         pairs[i] = (pdict_pair){ pdict_bytes(keys[i], KEY_SIZE),
                                  pdict_bytes(workers[0].value, VALUE_SIZE) };
     if (pdict_put_many(ours, pairs, N_KEYS, NULL, NULL) != PDICT_OK)
-        die("fill", pdict_error_text());
+        plain_die("fill", pdict_error_text());
 }
 
 static void open_stores(const char *durability)
@@ -349,7 +329,7 @@ static void open_stores(const char *durability)
              path_of(engine->name[0] == 's' ? "our.sqlite" : "our.lmdb"), durability,
              engine->uri_options);
     if (pdict_open(uri, NULL, &ours) != PDICT_OK)
-        die(uri, pdict_error_text());
+        plain_die(uri, pdict_error_text());
     fill_ours();
 }
 
@@ -362,29 +342,13 @@ static void close_stores(void)
 
 /* ---- the tables ---- */
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(const double *samples)
-{
-    double sorted[MOST_ROUNDS];
-
-    memcpy(sorted, samples, n_rounds * sizeof(*samples));
-    qsort(sorted, n_rounds, sizeof(*sorted), compare);
-    return sorted[n_rounds / 2];
-}
-
 static double ratio(int a, int b)
 {
     double ratios[MOST_ROUNDS];
 
     for (size_t i = 0; i < n_rounds; i++)
         ratios[i] = rates[a][i] / rates[b][i];
-    return median(ratios);
+    return bench_median(ratios, n_rounds);
 }
 
 static void goal(const char *goal_name, const char *what, double reached, double wanted)
@@ -403,8 +367,8 @@ static void many_threads(void)
     close_stores();
     printf("\n%s, durable puts, medians of %zu rounds\n\n", engine->name, n_rounds);
     for (int i = 0; i < N_CONTESTANTS; i++)
-        printf("%-36s %10.0f puts/s %8.2fx raw 1 thread\n", contestants[i].name, median(rates[i]),
-               ratio(i, RAW_1));
+        printf("%-36s %10.0f puts/s %8.2fx raw 1 thread\n", contestants[i].name,
+               bench_median(rates[i], n_rounds), ratio(i, RAW_1));
     printf("\n");
     goal("P6", "16 threads over raw 1 thread, 16 puts a commit", ratio(OURS_16, RAW_1_BY_16), 0.9);
     goal("P6", "16 threads over raw 16 threads", ratio(OURS_16, RAW_16), 4);
@@ -414,11 +378,11 @@ static void many_threads(void)
 
 static double block(const struct contestant *contestant)
 {
-    double begun = now_s();
+    double begun = plain_now_s();
 
     for (int i = 0; i < BLOCK; i++)
         put_once(&workers[0], contestant);
-    return BLOCK / (now_s() - begun);
+    return BLOCK / (plain_now_s() - begun);
 }
 
 /* One thread: short blocks in turns, since there it is a matter of a few percent. */
@@ -446,7 +410,7 @@ int main(int argc, char **argv)
 {
     const char *which = argc > 1 ? argv[1] : "all";
     bool is_known = strcmp(which, "all") == 0;
-    uint64_t random = 88172645463325252u;
+    struct bench_rng rng;
 
     for (size_t i = 0; i < 2; i++)
         is_known = is_known || strcmp(which, engines[i].name) == 0;
@@ -455,11 +419,12 @@ int main(int argc, char **argv)
     if (argc > 3)
         directory = argv[3];
     if (!is_known || n_rounds < 1 || n_rounds > MOST_ROUNDS)
-        die("usage", "group_commit [sqlite|lmdb|all] [ROUNDS 1..101] [DIRECTORY]");
+        plain_die("usage", "group_commit [sqlite|lmdb|all] [ROUNDS 1..101] [DIRECTORY]");
+    bench_rng_seed(&rng, 1, MOST);
     for (size_t i = 0; i < N_KEYS; i++)
-        snprintf(keys[i], sizeof(keys[i]), "%020llu", (unsigned long long)next_random(&random));
+        snprintf(keys[i], sizeof(keys[i]), "%020llu", (unsigned long long)bench_rng_next(&rng));
     for (int i = 0; i < MOST; i++)
-        workers[i].random = next_random(&random);
+        bench_rng_seed(&workers[i].random, 1, (uint64_t)i);
     for (size_t i = 0; i < 2; i++) {
         engine = &engines[i];
         if (strcmp(which, "all") != 0 && strcmp(which, engine->name) != 0)

@@ -14,8 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "measure/measure.h"
+#include "support/plain.h"
 
 #define ROUNDS     61
 #define N_KEYS     10000
@@ -26,22 +28,6 @@ extern const pdict_backend pdict__backend_lmdb;
 
 static int n_puts = 200; /* of a round */
 
-static void check(int status)
-{
-    if (status == PDICT_OK)
-        return;
-    fprintf(stderr, "turns: %s: %s\n", pdict_status_name(status), pdict_error_text());
-    exit(1);
-}
-
-static double now_s(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* ---- stores with and without ---- */
 
 static void register_alone(pdict_backend *alone, const pdict_backend *engine, const char *name)
@@ -50,7 +36,7 @@ static void register_alone(pdict_backend *alone, const pdict_backend *engine, co
     alone->name = name;
     alone->capabilities &= ~(uint32_t)PDICT_CAP_MULTI_PROCESS;
     alone->probe = NULL;
-    check(pdict_register_backend(alone));
+    plain_check(pdict_register_backend(alone));
 }
 
 static void remove_files(const char *path)
@@ -71,7 +57,7 @@ static pdict *open_new(const char *scheme, const char *path, const char *durabil
 
     remove_files(path);
     snprintf(uri, sizeof(uri), "%s:%s?durability=%s", scheme, path, durability);
-    check(pdict_open(uri, NULL, &d));
+    plain_check(pdict_open(uri, NULL, &d));
     return d;
 }
 
@@ -80,7 +66,7 @@ static pdict *open_new(const char *scheme, const char *path, const char *durabil
 static double put_some(pdict *d, unsigned round)
 {
     char key[24], value[VALUE_SIZE] = { 0 };
-    double start = now_s();
+    double start = plain_now_s();
 
     for (int i = 0; i < n_puts; i++) {
         unsigned n = (round * 7919u + (unsigned)i * 104729u) % N_KEYS;
@@ -88,22 +74,9 @@ static double put_some(pdict *d, unsigned round)
         snprintf(key, sizeof(key), "%020u", n);
         memcpy(value, &round, sizeof(round));
         memcpy(value + sizeof(round), &i, sizeof(i));
-        check(pdict_put(d, pdict_str(key), pdict_bytes(value, sizeof(value)), NULL));
+        plain_check(pdict_put(d, pdict_str(key), pdict_bytes(value, sizeof(value)), NULL));
     }
-    return (now_s() - start) / n_puts;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *samples)
-{
-    qsort(samples, ROUNDS, sizeof(*samples), compare);
-    return samples[ROUNDS / 2];
+    return (plain_now_s() - start) / n_puts;
 }
 
 /* ---- the table ---- */
@@ -126,9 +99,10 @@ static void row(const char *engine, const char *alone, const char *durability, d
             with[i] = put_some(shared, i + 1);
         ratios[i] = without[i] / with[i];
     }
-    ratio = median(ratios);
-    printf("%-8s %-10s %12.1f %12.1f %10.3f %8.2f  %s\n", engine, durability, median(without) * 1e6,
-           median(with) * 1e6, ratio, goal, ratio >= goal ? "met" : "not met");
+    ratio = bench_median(ratios, ROUNDS);
+    printf("%-8s %-10s %12.1f %12.1f %10.3f %8.2f  %s\n", engine, durability,
+           bench_median(without, ROUNDS) * 1e6, bench_median(with, ROUNDS) * 1e6, ratio, goal,
+           ratio >= goal ? "met" : "not met");
     pdict_close(shared);
     pdict_close(single);
     remove_files("turns-shared.db");

@@ -11,7 +11,6 @@
 /* The engine as a careful user of it writes it; one store at a time. */
 struct raw_engine {
     const char *name;            /* with its version and settings, for the heading */
-    const char *program;         /* for messages */
     const char *scheme;          /* of pdict's backend on it */
     const char *options;         /* of the URI, each after an & */
     const char *const *suffixes; /* of all files of a store; ends with NULL */
@@ -31,6 +30,5 @@ struct raw_engine {
 
 /* The whole program: [all | load | growth] [KEYS] [DIRECTORY]. */
 int beside_main(const struct raw_engine *engine, int argc, char **argv);
-void beside_die(const char *what, const char *why);
 
 #endif
