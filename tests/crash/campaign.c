@@ -2,94 +2,37 @@
 /* Arguments, setups and totals of a campaign. */
 #include "campaign.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
+
 /* ---- arguments ---- */
 
 bool campaign_read(struct campaign *campaign, int argc, char **argv, const char *usage)
 {
-    static const struct option options[] = {
-        { "seed", required_argument, NULL, 's' },       { "kills", required_argument, NULL, 'n' },
-        { "states", required_argument, NULL, 'n' },     { "first", required_argument, NULL, 'F' },
-        { "backend", required_argument, NULL, 'b' },    { "codecs", required_argument, NULL, 'c' },
-        { "durability", required_argument, NULL, 'd' }, { "totals", required_argument, NULL, 't' },
-        { "mode", required_argument, NULL, 'm' },       { "resume", no_argument, NULL, 'r' },
-        { "ops", required_argument, NULL, 'o' },        { NULL, 0, NULL, 0 },
+    const struct argument known[] = {
+        { "seed", .number = &campaign->seed },
+        { "kills", .number = &campaign->wanted },
+        { "states", .number = &campaign->wanted },
+        { "first", .number = &campaign->first },
+        { "ops", .number = &campaign->ops },
+        { "backend", .text = &campaign->backend },
+        { "codecs", .text = &campaign->codecs },
+        { "durability", .text = &campaign->durability },
+        { "totals", .text = &campaign->file },
+        { "mode", .text = &campaign->selected },
+        { "resume", .flag = &campaign->is_resumed },
+        { 0 },
     };
-    int letter;
 
-    while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (letter) {
-        case 's':
-            campaign->seed = strtoull(optarg, NULL, 0);
-            break;
-        case 'n':
-            campaign->wanted = strtoull(optarg, NULL, 0);
-            break;
-        case 'F':
-            campaign->first = strtoull(optarg, NULL, 0);
-            break;
-        case 'b':
-            campaign->backend = optarg;
-            break;
-        case 'c':
-            campaign->codecs = optarg;
-            break;
-        case 'd':
-            campaign->durability = optarg;
-            break;
-        case 't':
-            campaign->file = optarg;
-            break;
-        case 'm':
-            campaign->selected = optarg;
-            break;
-        case 'o':
-            campaign->ops = strtoull(optarg, NULL, 0);
-            break;
-        case 'r':
-            campaign->is_resumed = true;
-            break;
-        default:
-            fputs(usage, stderr);
-            return false;
-        }
-    }
-    if (optind == argc)
-        return true;
-    fputs(usage, stderr);
-    return false;
+    return arguments_read(known, usage, argc, argv);
 }
 
 /* ---- setups ---- */
-
-bool is_built(const char *name)
-{
-    pdict_info info = PDICT_INFO_INIT;
-    size_t cursor = 0;
-
-    while (pdict_info_next(&cursor, &info) == PDICT_OK) {
-        if (strcmp(info.name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool has_codecs(const char *codecs)
-{
-    static const char *const names[] = { "zlib", "zstd", "xchacha20" };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strstr(codecs, names[i]) && !is_built(names[i]))
-            return false;
-    }
-    return true;
-}
 
 /* Every backend meets every durability and every pipeline as the parts go on. */
 void campaign_setup(const struct campaign *campaign, uint64_t part, struct setup *out)
@@ -106,7 +49,7 @@ void campaign_setup(const struct campaign *campaign, uint64_t part, struct setup
     out->codecs = codecs[part / 6 % 5];
     if (!is_built(out->backend))
         out->backend = backends[(part + 1) % 2];
-    if (!has_codecs(out->codecs))
+    if (!are_built(out->codecs))
         out->codecs = "raw";
     if (campaign->backend)
         out->backend = campaign->backend;

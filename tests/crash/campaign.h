@@ -38,6 +38,5 @@ void campaign_save(struct campaign *campaign, uint64_t next);
 
 /* The setup of a part, all but its path. */
 void campaign_setup(const struct campaign *campaign, uint64_t part, struct setup *out);
-bool is_built(const char *name);
 
 #endif

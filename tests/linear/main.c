@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* linear_test: records histories on one backend and checks that each is linearizable. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "linear.h"
 
 static const char usage[] =
@@ -26,60 +26,21 @@ enum {
 
 static bool read_arguments(int argc, char **argv, struct plan *out)
 {
-    static const struct option options[] = {
-        { "backend", required_argument, NULL, 'b' },
-        { "codecs", required_argument, NULL, 'c' },
-        { "options", required_argument, NULL, 'O' },
-        { "processes", required_argument, NULL, 'p' },
-        { "threads", required_argument, NULL, 't' },
-        { "ops", required_argument, NULL, 'o' },
-        { "keys", required_argument, NULL, 'k' },
-        { "kill", required_argument, NULL, 'K' },
-        { "rounds", required_argument, NULL, 'r' },
-        { "seed", required_argument, NULL, 's' },
-        { NULL, 0, NULL, 0 },
+    const struct argument known[] = {
+        { "backend", .text = &out->backend },
+        { "codecs", .text = &out->codecs },
+        { "options", .text = &out->options },
+        { "processes", .count = &out->processes },
+        { "threads", .count = &out->threads },
+        { "ops", .count = &out->ops },
+        { "keys", .count = &out->keys },
+        { "kill", .count = &out->kill_percent },
+        { "rounds", .number = &out->rounds },
+        { "seed", .number = &out->seed },
+        { 0 },
     };
-    int letter;
 
-    while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        unsigned long long number = optarg ? strtoull(optarg, NULL, 0) : 0;
-
-        switch (letter) {
-        case 'b':
-            out->backend = optarg;
-            break;
-        case 'c':
-            out->codecs = optarg;
-            break;
-        case 'O':
-            out->options = optarg;
-            break;
-        case 'p':
-            out->processes = (unsigned)number;
-            break;
-        case 't':
-            out->threads = (unsigned)number;
-            break;
-        case 'o':
-            out->ops = (unsigned)number;
-            break;
-        case 'k':
-            out->keys = (unsigned)number;
-            break;
-        case 'K':
-            out->kill_percent = (unsigned)number;
-            break;
-        case 'r':
-            out->rounds = number;
-            break;
-        case 's':
-            out->seed = number;
-            break;
-        default:
-            return false;
-        }
-    }
-    return optind == argc;
+    return arguments_read(known, usage, argc, argv);
 }
 
 /* Maps in memory are those of one process. */

@@ -2,10 +2,11 @@
 /* model_test: does seeded operations on a map and on its model, and compares everything. */
 #include "model.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "arguments.h"
 
 static const char usage[] =
     "usage: model_test [options]\n"
@@ -22,33 +23,10 @@ enum {
 struct choice {
     const char *backend;
     const char *codecs;
-    size_t ops;
+    uint64_t ops;
     uint64_t seed;
     bool is_list;
 };
-
-static bool is_built(const char *name)
-{
-    pdict_info info = PDICT_INFO_INIT;
-    size_t cursor = 0;
-
-    while (pdict_info_next(&cursor, &info) == PDICT_OK) {
-        if (strcmp(info.name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool has_codecs(const char *codecs)
-{
-    static const char *const names[] = { "zlib", "zstd", "xchacha20" };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strstr(codecs, names[i]) && !is_built(names[i]))
-            return false;
-    }
-    return true;
-}
 
 static int list_setups(void)
 {
@@ -58,7 +36,7 @@ static int list_setups(void)
 
     for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
         for (size_t k = 0; k < sizeof(codecs) / sizeof(codecs[0]); k++) {
-            if (is_built(backends[i]) && has_codecs(codecs[k]))
+            if (is_built(backends[i]) && are_built(codecs[k]))
                 printf("--backend %s --codecs %s\n", backends[i], codecs[k]);
         }
     }
@@ -67,35 +45,13 @@ static int list_setups(void)
 
 static bool read_arguments(int argc, char **argv, struct choice *out)
 {
-    static const struct option options[] = {
-        { "backend", required_argument, NULL, 'b' }, { "codecs", required_argument, NULL, 'c' },
-        { "ops", required_argument, NULL, 'o' },     { "seed", required_argument, NULL, 's' },
-        { "list-setups", no_argument, NULL, 'l' },   { NULL, 0, NULL, 0 },
+    const struct argument known[] = {
+        { "backend", .text = &out->backend },     { "codecs", .text = &out->codecs },
+        { "ops", .number = &out->ops },           { "seed", .number = &out->seed },
+        { "list-setups", .flag = &out->is_list }, { 0 },
     };
-    int letter;
 
-    while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (letter) {
-        case 'b':
-            out->backend = optarg;
-            break;
-        case 'c':
-            out->codecs = optarg;
-            break;
-        case 'o':
-            out->ops = strtoull(optarg, NULL, 0);
-            break;
-        case 's':
-            out->seed = strtoull(optarg, NULL, 0);
-            break;
-        case 'l':
-            out->is_list = true;
-            break;
-        default:
-            return false;
-        }
-    }
-    return optind == argc && out->ops > 0;
+    return arguments_read(known, usage, argc, argv) && out->ops > 0;
 }
 
 static void *shared_memory(size_t size)
@@ -149,10 +105,8 @@ int main(int argc, char **argv)
 {
     struct choice choice = { .backend = "memory", .codecs = "raw", .ops = 5000, .seed = 1 };
 
-    if (!read_arguments(argc, argv, &choice)) {
-        fputs(usage, stderr);
+    if (!read_arguments(argc, argv, &choice))
         return EXIT_USAGE;
-    }
     if (choice.is_list)
         return list_setups();
     bytes_init();
