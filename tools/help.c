@@ -48,25 +48,11 @@ void tool_help(FILE *out)
           out);
 }
 
-static void print_option(FILE *out, const struct tool_option_spec *spec)
-{
-    char left[64];
-    char letter[] = "-x,";
-
-    letter[1] = spec->letter;
-    snprintf(left, sizeof left, "%s --%s%s%s", spec->letter ? letter : "   ", spec->name,
-             spec->argument ? " " : "", spec->argument ? spec->argument : "");
-    fprintf(out, strlen(left) > 31 ? "  %s\n%34s%s\n" : "  %-31s%s%s\n", left, " ", spec->help);
-}
-
 void tool_help_verb(FILE *out, const struct verb *verb)
 {
     fprintf(out, "pdict %s: %s\n\nUsage: pdict %s%s%s [OPTIONS]\n\nOptions:\n", verb->name,
             verb->summary, verb->name, *verb->synopsis ? " " : "", verb->synopsis);
-    for (int i = 0; i < OPT_COUNT; i++) {
-        if (verb->options >> i & 1)
-            print_option(out, &tool_options[i]);
-    }
+    cli_options_print(out, (struct cli_options){ tool_options, OPT_COUNT }, verb->options);
     if (verb->notes)
         fprintf(out, "\n%s", verb->notes);
 }

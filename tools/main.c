@@ -152,7 +152,7 @@ static int unknown_verb(const char *name)
 
     for (const struct verb *verb = tool_verbs; verb->name; verb++)
         names[count++] = verb->name;
-    nearest = tool_nearest(name, names, count);
+    nearest = cli_nearest(name, names, count);
     if (nearest)
         return tool_fail(&in, TOOL_USAGE, "there is no verb %s, did you mean %s?", name, nearest);
     return tool_fail(&in, TOOL_USAGE, "there is no verb %s, `pdict help` lists them", name);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* clang-format off */
-const struct tool_option_spec tool_options[OPT_COUNT] = {
+const struct cli_option tool_options[OPT_COUNT] = {
     [OPT_MAP] = { "map", 'm', "NAME", "which map of the store (default: main)" },
     [OPT_CODECS] = { "codecs", 'c', "LIST", "serializer, compressor, cipher: zstd:3,xchacha20" },
     [OPT_OPTION] = { "option", 'O', "NAME=VALUE", "any other option of the store; repeatable" },
@@ -59,57 +59,7 @@ const struct tool_option_spec tool_options[OPT_COUNT] = {
 };
 /* clang-format on */
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Edits, swaps of neighbours included, that turn one word into the other: optimal alignment. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t rows[3][65];
-    size_t b_size = strlen(b);
-    size_t i;
-
-    if (b_size > 64)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b_size; j++)
-        rows[0][j] = j;
-    for (i = 1; a[i - 1]; i++) {
-        const size_t *before = rows[(i + 1) % 3];
-        const size_t *above = rows[(i + 2) % 3];
-        size_t *row = rows[i % 3];
-
-        row[0] = i;
-        for (size_t j = 1; j <= b_size; j++) {
-            row[j] = least(above[j] + 1, row[j - 1] + 1);
-            row[j] = least(row[j], above[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                row[j] = least(row[j], before[j - 2] + 1);
-        }
-    }
-    return rows[(i + 2) % 3][b_size];
-}
-
-/* The name a typing error away from `word`, or begun by it; NULL: none is near. */
-const char *tool_nearest(const char *word, const char *const *names, size_t count)
-{
-    const char *nearest = NULL;
-    size_t limit = strlen(word) < 4 ? 1 : strlen(word) / 3 + 1;
-    size_t best = limit + 1;
-
-    for (size_t i = 0; i < count; i++) {
-        size_t edits = distance(word, names[i]);
-
-        if (strlen(word) > 2 && strncmp(word, names[i], strlen(word)) == 0)
-            edits = 1;
-        if (edits < best) {
-            best = edits;
-            nearest = names[i];
-        }
-    }
-    return nearest;
-}
+static const struct cli_options all_options = { tool_options, OPT_COUNT };
 
 bool tool_has(const struct invocation *in, enum tool_option option)
 {
@@ -157,56 +107,16 @@ int tool_duration(const struct invocation *in, enum tool_option option, int64_t 
                       tool_options[option].name, text);
 }
 
-/* The tables that getopt_long() reads, for one verb. */
-struct getopt_tables {
-    char letters[2 * OPT_COUNT + 2];
-    struct option longs[OPT_COUNT + 1];
-};
-
-static void make_tables(uint64_t options, struct getopt_tables *out)
-{
-    size_t letters = 0;
-    size_t longs = 0;
-
-    memset(out, 0, sizeof *out);
-    out->letters[letters++] = ':';
-    for (int i = 0; i < OPT_COUNT; i++) {
-        const struct tool_option_spec *spec = &tool_options[i];
-
-        if (!(options >> i & 1))
-            continue;
-        out->longs[longs++] =
-            (struct option){ spec->name, spec->argument ? required_argument : no_argument, NULL,
-                             256 + i };
-        if (spec->letter) {
-            out->letters[letters++] = spec->letter;
-            if (spec->argument)
-                out->letters[letters++] = ':';
-        }
-    }
-}
-
 static int unknown_option(const struct invocation *in, const char *text)
 {
-    const char *names[OPT_COUNT];
-    char word[64] = "";
-    const char *nearest;
-    size_t count = 0;
+    const char *nearest = cli_option_nearest(all_options, in->verb->options, text);
+    int size = (int)strcspn(text, "=");
 
-    for (int i = 0; i < OPT_COUNT; i++) {
-        if (in->verb->options >> i & 1)
-            names[count++] = tool_options[i].name;
-    }
-    if (strncmp(text, "--", 2) == 0) {
-        snprintf(word, sizeof word, "%s", text + 2);
-        word[strcspn(word, "=")] = '\0';
-    }
-    nearest = *word ? tool_nearest(word, names, count) : NULL;
     if (nearest)
-        return tool_fail(in, TOOL_USAGE, "there is no option --%s, did you mean --%s?", word,
+        return tool_fail(in, TOOL_USAGE, "there is no option %.*s, did you mean --%s?", size, text,
                          nearest);
-    return tool_fail(in, TOOL_USAGE, "there is no option %.*s, `pdict help %s` lists them",
-                     (int)strcspn(text, "="), text, in->verb->name);
+    return tool_fail(in, TOOL_USAGE, "there is no option %.*s, `pdict help %s` lists them", size,
+                     text, in->verb->name);
 }
 
 static int bad_option(const struct invocation *in, int result, char **argv)
@@ -215,24 +125,16 @@ static int bad_option(const struct invocation *in, int result, char **argv)
     const char *text = argv[optind - 1];
 
     if (result == ':') {
-        const char *name = optopt >= 256 ? tool_options[optopt - 256].name : NULL;
+        const char *name =
+            optopt >= CLI_OPTION_CODE ? tool_options[optopt - CLI_OPTION_CODE].name : NULL;
 
         return tool_fail(in, TOOL_USAGE, "option %s%s needs an argument", name ? "--" : letter,
                          name ? name : "");
     }
-    if (optopt >= 256)
+    if (optopt >= CLI_OPTION_CODE)
         return tool_fail(in, TOOL_USAGE, "option --%s takes no argument",
-                         tool_options[optopt - 256].name);
+                         tool_options[optopt - CLI_OPTION_CODE].name);
     return unknown_option(in, optopt ? letter : text);
-}
-
-static int option_of_letter(int letter)
-{
-    int i = 0;
-
-    while (tool_options[i].letter != letter)
-        i++;
-    return i;
 }
 
 static void take_option(struct invocation *in, int option)
@@ -258,7 +160,7 @@ static int check_args(const struct invocation *in)
 /* argv[0] is the verb. --help is seen before the arguments are counted. */
 int tool_parse(struct invocation *in, int argc, char **argv)
 {
-    struct getopt_tables tables;
+    struct cli_tables tables;
     int result;
 
     in->settings = tool_alloc(NULL, (size_t)argc * sizeof *in->settings);
@@ -267,12 +169,12 @@ int tool_parse(struct invocation *in, int argc, char **argv)
         if (strcmp(argv[i], "--json") == 0)
             in->values[OPT_JSON] = "";
     }
-    make_tables(in->verb->options, &tables);
+    cli_tables_make(all_options, in->verb->options, &tables);
     opterr = 0;
     while ((result = getopt_long(argc, argv, tables.letters, tables.longs, NULL)) != -1) {
         if (result == '?' || result == ':')
             return bad_option(in, result, argv);
-        take_option(in, result >= 256 ? result - 256 : option_of_letter(result));
+        take_option(in, cli_option_of(all_options, result));
     }
     in->args = argv + optind;
     in->n_args = argc - optind;

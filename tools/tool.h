@@ -8,6 +8,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "cli/cli.h"
+
 /* ---- Exit codes: a promise to scripts, printed by `pdict help` ------------------------------- */
 
 #define TOOL_EXIT_MAP(X)                                                                           \
@@ -49,14 +51,6 @@ enum tool_option {
 
 #define OPT(name) (UINT64_C(1) << OPT_##name)
 
-/** One option of the command line, whichever verbs take it. */
-struct tool_option_spec {
-    const char *name;
-    char letter;          /**< 0: long form only */
-    const char *argument; /**< NULL: a flag */
-    const char *help;
-};
-
 struct invocation;
 
 /** One verb: how it is called, what it takes, what runs it. */
@@ -85,12 +79,11 @@ struct invocation {
 extern const struct verb tool_verbs[]; /**< ends with a NULL name */
 
 /* options.c */
-extern const struct tool_option_spec tool_options[OPT_COUNT];
+extern const struct cli_option tool_options[OPT_COUNT];
 int tool_parse(struct invocation *in, int argc, char **argv);
 bool tool_has(const struct invocation *in, enum tool_option option);
 int tool_number(const struct invocation *in, enum tool_option option, uint64_t *out);
 int tool_duration(const struct invocation *in, enum tool_option option, int64_t *out_ms);
-const char *tool_nearest(const char *word, const char *const *names, size_t count);
 
 /* help.c */
 void tool_help(FILE *out);

@@ -18,7 +18,7 @@ static int unknown(const char *name, int kind, const char *option)
         if (info.kind == (kind == PDICT_CIPHER ? PDICT_INFO_CIPHER : PDICT_INFO_COMPRESSOR))
             names[count++] = info.name;
     }
-    nearest = bench_nearest(name, names, count);
+    nearest = cli_nearest(name, names, count);
     if (nearest)
         return pdict_fail(PDICT_UNKNOWN_CODEC, "--%s: there is no %s, did you mean %s?", option,
                           name, nearest);

@@ -77,7 +77,7 @@ static int unknown_target(const char *text)
 
     for (size_t i = 0; i < count; i++)
         pointers[i] = names[i];
-    nearest = bench_nearest(text, pointers, count);
+    nearest = cli_nearest(text, pointers, count);
     if (nearest)
         return pdict_fail(PDICT_INVAL, "there is no target %s, did you mean %s?", text, nearest);
     return pdict_fail(PDICT_INVAL, "there is no target %s; `pdict-bench list` names them", text);

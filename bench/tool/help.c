@@ -25,25 +25,11 @@ void bench_help(FILE *out)
           out);
 }
 
-static void print_option(FILE *out, const struct bench_option_spec *spec)
-{
-    char left[64];
-    char letter[] = "-x,";
-
-    letter[1] = spec->letter;
-    snprintf(left, sizeof left, "%s --%s%s%s", spec->letter ? letter : "   ", spec->name,
-             spec->argument ? " " : "", spec->argument ? spec->argument : "");
-    fprintf(out, "  %-32s %s\n", left, spec->help);
-}
-
 void bench_help_verb(FILE *out, const struct verb *verb)
 {
     fprintf(out, "pdict-bench %s: %s\n\nUsage: pdict-bench %s%s%s [OPTIONS]\n\nOptions:\n",
             verb->name, verb->summary, verb->name, *verb->synopsis ? " " : "", verb->synopsis);
-    for (int i = 0; i < OPT_COUNT; i++) {
-        if (verb->options >> i & 1)
-            print_option(out, &bench_options[i]);
-    }
+    cli_options_print(out, (struct cli_options){ bench_options, OPT_COUNT }, verb->options);
     if (verb->notes)
         fprintf(out, "\n%s", verb->notes);
 }

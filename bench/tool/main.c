@@ -107,7 +107,7 @@ static int unknown_verb(const char *name)
 
     for (const struct verb *verb = bench_verbs; verb->name; verb++)
         names[count++] = verb->name;
-    nearest = bench_nearest(name, names, count);
+    nearest = cli_nearest(name, names, count);
     if (nearest)
         return pdict_fail(PDICT_INVAL, "there is no verb %s, did you mean %s?", name, nearest);
     return pdict_fail(PDICT_INVAL, "there is no verb %s; `pdict-bench help` lists them", name);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* clang-format off */
-const struct bench_option_spec bench_options[OPT_COUNT] = {
+const struct cli_option bench_options[OPT_COUNT] = {
     [OPT_WORKLOAD] = { "workload", 'w', "LIST", "what to do; `pdict-bench list` names them" },
     [OPT_TARGET] = { "target", 't', "LIST", "whom to measure: pdict:sqlite,raw:sqlite,peer:..." },
     [OPT_KEYS] = { "keys", 'n', "N", "how many keys (default: 100000)" },
@@ -59,116 +59,21 @@ const struct bench_option_spec bench_options[OPT_COUNT] = {
 };
 /* clang-format on */
 
-static size_t least_of(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Edits, swaps of neighbours included, that turn one word into the other: optimal alignment. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t rows[3][129];
-    size_t b_size = strlen(b);
-    size_t i;
-
-    if (b_size > 128)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b_size; j++)
-        rows[0][j] = j;
-    for (i = 1; a[i - 1]; i++) {
-        const size_t *before = rows[(i + 1) % 3];
-        const size_t *above = rows[(i + 2) % 3];
-        size_t *row = rows[i % 3];
-
-        row[0] = i;
-        for (size_t j = 1; j <= b_size; j++) {
-            row[j] = least_of(above[j] + 1, row[j - 1] + 1);
-            row[j] = least_of(row[j], above[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                row[j] = least_of(row[j], before[j - 2] + 1);
-        }
-    }
-    return rows[(i + 2) % 3][b_size];
-}
-
-/* The name a typing error away from `word`, or begun by it; NULL: none is near. */
-const char *bench_nearest(const char *word, const char *const *names, size_t count)
-{
-    const char *nearest = NULL;
-    size_t best = strlen(word) < 4 ? 2 : strlen(word) / 3 + 2;
-
-    for (size_t i = 0; i < count; i++) {
-        size_t edits = distance(word, names[i]);
-
-        if (strlen(word) > 2 && strncmp(word, names[i], strlen(word)) == 0)
-            edits = 0;
-        if (edits < best) {
-            best = edits;
-            nearest = names[i];
-        }
-    }
-    return nearest;
-}
+static const struct cli_options all_options = { bench_options, OPT_COUNT };
 
 /* ---- The command line ---- */
 
 static int unknown_option(const struct invocation *in, const char *text)
 {
-    const char *names[OPT_COUNT];
-    char word[64];
-    const char *nearest;
-    size_t count = 0;
+    const char *nearest = cli_option_nearest(all_options, in->verb->options, text);
+    int size = (int)strcspn(text, "=");
 
-    if (strncmp(text, "--", 2) != 0)
-        return pdict_fail(PDICT_INVAL,
-                          "%s: there is no option %s; `pdict-bench %s --help` lists them",
-                          in->verb->name, text, in->verb->name);
-    snprintf(word, sizeof word, "%.*s", (int)strcspn(text + 2, "="), text + 2);
-    for (int i = 0; i < OPT_COUNT; i++) {
-        if (in->verb->options >> i & 1)
-            names[count++] = bench_options[i].name;
-    }
-    nearest = bench_nearest(word, names, count);
     if (nearest)
-        return pdict_fail(PDICT_INVAL, "%s: there is no option --%s, did you mean --%s?",
-                          in->verb->name, word, nearest);
+        return pdict_fail(PDICT_INVAL, "%s: there is no option %.*s, did you mean --%s?",
+                          in->verb->name, size, text, nearest);
     return pdict_fail(PDICT_INVAL,
-                      "%s: there is no option --%s; `pdict-bench %s --help` lists them",
-                      in->verb->name, word, in->verb->name);
-}
-
-static size_t getopt_tables(const struct invocation *in, struct option *longs, char *shorts)
-{
-    size_t count = 0;
-
-    *shorts++ = ':';
-    for (int i = 0; i < OPT_COUNT; i++) {
-        const struct bench_option_spec *spec = &bench_options[i];
-
-        if (!(in->verb->options >> i & 1))
-            continue;
-        longs[count++] =
-            (struct option){ spec->name, spec->argument ? required_argument : no_argument, NULL,
-                             256 + i };
-        if (spec->letter)
-            *shorts++ = spec->letter;
-        if (spec->letter && spec->argument)
-            *shorts++ = ':';
-    }
-    *shorts = '\0';
-    longs[count] = (struct option){ 0 };
-    return count;
-}
-
-static int option_of(int code)
-{
-    if (code >= 256)
-        return code - 256;
-    for (int i = 0; i < OPT_COUNT; i++) {
-        if (bench_options[i].letter == code)
-            return i;
-    }
-    return -1;
+                      "%s: there is no option %.*s; `pdict-bench %s --help` lists them",
+                      in->verb->name, size, text, in->verb->name);
 }
 
 static int take_option(struct invocation *in, int option)
@@ -199,21 +104,21 @@ static int check_args(const struct invocation *in)
 
 int bench_parse(struct invocation *in, int argc, char **argv)
 {
-    struct option longs[OPT_COUNT + 1];
-    char shorts[2 * OPT_COUNT + 2];
+    struct cli_tables tables;
     int code;
     int status = PDICT_OK;
 
-    getopt_tables(in, longs, shorts);
+    cli_tables_make(all_options, in->verb->options, &tables);
     optind = 1;
     opterr = 0;
-    while (status == PDICT_OK && (code = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+    while (status == PDICT_OK &&
+           (code = getopt_long(argc, argv, tables.letters, tables.longs, NULL)) != -1) {
         if (code == ':')
             return pdict_fail(PDICT_INVAL, "%s: %s wants an argument", in->verb->name,
                               argv[optind - 1]);
         if (code == '?')
             return unknown_option(in, argv[optind - 1]);
-        status = take_option(in, option_of(code));
+        status = take_option(in, cli_option_of(all_options, code));
     }
     in->args = argv + optind;
     in->n_args = argc - optind;
@@ -332,7 +237,7 @@ static int find_word(enum bench_option option, const char *word, const char *con
             return PDICT_OK;
         }
     }
-    nearest = bench_nearest(word, names, count);
+    nearest = cli_nearest(word, names, count);
     if (nearest)
         return pdict_fail(PDICT_INVAL, "--%s: there is no %s, did you mean %s?",
                           bench_options[option].name, word, nearest);

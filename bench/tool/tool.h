@@ -8,6 +8,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "cli/cli.h"
+
 /* ---- Exit codes: a promise to scripts, printed by the help ----------------------------------- */
 
 #define BENCH_EXIT_MAP(X)                                                                          \
@@ -41,13 +43,6 @@ enum bench_option {
 
 #define OPT(name) (UINT64_C(1) << OPT_##name)
 
-struct bench_option_spec {
-    const char *name;
-    char letter;
-    const char *argument; /**< NULL: a flag */
-    const char *help;
-};
-
 struct invocation;
 
 struct verb {
@@ -76,7 +71,7 @@ struct invocation {
 extern const struct verb bench_verbs[]; /**< ends with a NULL name */
 
 /* options.c */
-extern const struct bench_option_spec bench_options[OPT_COUNT];
+extern const struct cli_option bench_options[OPT_COUNT];
 int bench_parse(struct invocation *in, int argc, char **argv);
 bool bench_has(const struct invocation *in, enum bench_option option);
 const char *bench_text(const struct invocation *in, enum bench_option option, const char *fallback);
@@ -95,7 +90,6 @@ int bench_numbers(const struct invocation *in, enum bench_option option, uint64_
 /** Places of the words of a list among `names`; all of them when it was not given. */
 int bench_choices(const struct invocation *in, enum bench_option option, const char *const *names,
                   size_t n_names, int *out, size_t room, size_t *count);
-const char *bench_nearest(const char *word, const char *const *names, size_t count);
 
 /* help.c */
 void bench_help(FILE *out);

@@ -84,6 +84,7 @@ check_user() {
         ;;
     '<'*) ;;
     *..*) bad "leaves its folder" ;;
+    '"cli/'*) [ -f "tools/$name" ] || bad "not a header of tools/cli" ;;
     *) [ -f "${file%/*}/$name" ] || [ -f "${file%%/*}/$name" ] || bad "not a header of its own" ;;
     esac
 }

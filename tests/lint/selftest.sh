@@ -97,6 +97,7 @@ add codecs/two/two.c '#include "../one.h"'           && refuses layers "a codec 
 add tools/main.c '#include "base/base.h"'            && refuses layers "a tool includes core"
 add tools/main.c '#include <pdict/ext/backend.h>'    && refuses layers "a tool includes pdict/ext"
 add bench/main.c '#include "../core/base/base.h"'    && refuses layers "a bench includes core"
+add bench/main.c '#include "cli/other.h"'            && refuses layers "a bench includes what tools/cli has not"
 add examples/main.c '#include "base/base.h"'         && refuses layers "an example includes core"
 add include/pdict/pdict.h '#include <sqlite3.h>'     && refuses layers "a public header includes a library"
 
