@@ -139,8 +139,8 @@ static int read_secret(const pdict_secret *given, struct secret *secret, pdict_k
     memcpy(&full, given, given->struct_size < sizeof(full) ? given->struct_size : sizeof(full));
     if (!full.passphrase.data == !full.key.data)
         return pdict_fail(PDICT_INVAL, "pdict_secret: give a passphrase or a key, and not both");
-    secret->is_passphrase = full.passphrase.data != NULL;
-    secret->bytes = secret->is_passphrase ? full.passphrase : full.key;
+    *secret = (struct secret){ full.passphrase.data ? full.passphrase : full.key,
+                               .is_passphrase = full.passphrase.data != NULL };
     return pdict__kdf_find(full.kdf ? full.kdf : "moderate", kdf);
 }
 
@@ -190,4 +190,9 @@ int pdict_slot_remove(pdict *d, unsigned number)
     int status = check_encrypted(d);
 
     return status == PDICT_OK ? commit_change(&change) : status;
+}
+
+void pdict_forget_keys(void)
+{
+    pdict__keycache_forget();
 }

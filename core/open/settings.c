@@ -54,6 +54,11 @@ const pdict_option_spec pdict__core_options[] = {
                      .fallback = "moderate",
                      .choices = KDF_NAMES,
                      .help = "cost of a passphrase, chosen when the map is created" },
+    [OPTION_KEY_CACHE] = { .name = "key_cache",
+                           .type = PDICT_OPTION_FLAG,
+                           .fallback = "on",
+                           .help = "what a passphrase turns into is kept in this process, so that "
+                                   "reopening costs nothing" },
     [OPTION_MAINTENANCE] = { .name = "maintenance",
                              .type = PDICT_OPTION_CHOICE,
                              .fallback = "thread",

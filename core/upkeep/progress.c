@@ -69,6 +69,7 @@ int pdict__secret_take(pdict_slice passphrase, pdict_slice key, struct secret *o
 {
     if (passphrase.data && key.data)
         return pdict_fail(PDICT_CONTRADICTION, "give a passphrase or a key, not both");
-    *out = (struct secret){ passphrase.data ? passphrase : key, passphrase.data != NULL };
+    *out = (struct secret){ passphrase.data ? passphrase : key,
+                            .is_passphrase = passphrase.data != NULL };
     return PDICT_OK;
 }

@@ -36,6 +36,14 @@ struct slot {
     struct wrapped master;
 };
 
+/* What a passphrase or key turns into, in guarded memory too; derived in one piece. */
+struct slot_key {
+    uint8_t wrapping[MAX_CIPHER_KEY_SIZE];
+    uint8_t commitment[COMMITMENT_SIZE];
+    uint8_t hashed[64];
+};
+#define SLOT_KEY_DERIVED_SIZE (MAX_CIPHER_KEY_SIZE + COMMITMENT_SIZE)
+
 struct epoch {
     uint16_t number; /* from 1; grows from line to line */
     struct wrapped key;
@@ -76,6 +84,20 @@ int pdict__wrap(const struct keyring *ring, const void *key, pdict_slice plain,
                 struct wrapped *wrapped);
 int pdict__unwrap(const struct keyring *ring, const void *key, const struct wrapped *wrapped,
                   size_t size, void *out);
+
+/* ---- keycache.c ---- */
+
+/* One costly derivation. */
+struct derivation {
+    const pdict_cipher *cipher;
+    const pdict_kdf *kdf;
+    pdict_slice passphrase;
+};
+
+/* Fill the derived part of `key` if this process has derived it before; uses its `hashed`. */
+bool pdict__keycache_find(const struct derivation *what, struct slot_key *key);
+/* Keep the derived part of `key` in the place of what was used longest ago. */
+void pdict__keycache_keep(const struct derivation *what, struct slot_key *key);
 
 /* ---- keyring_slots.c ---- */
 

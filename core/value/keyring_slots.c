@@ -6,14 +6,6 @@
 
 static const char label_slot[LABEL_SIZE] = "pdict/slot/1";
 
-/* What a passphrase or key turns into, in guarded memory too; derived in one piece. */
-struct slot_key {
-    uint8_t wrapping[MAX_CIPHER_KEY_SIZE];
-    uint8_t commitment[COMMITMENT_SIZE];
-    uint8_t hashed[64];
-};
-#define SLOT_KEY_DERIVED_SIZE (MAX_CIPHER_KEY_SIZE + COMMITMENT_SIZE)
-
 struct slot_draft {
     const struct keyring *ring; /* only its cipher and allocator are used once it is made */
     struct slot slot;
@@ -39,12 +31,32 @@ static int derive_from_key(const struct keyring *ring, const struct slot *slot, 
                               SLOT_KEY_DERIVED_SIZE);
 }
 
+static int derive_from_passphrase(const struct keyring *ring, const struct slot *slot,
+                                  const struct secret *secret, struct slot_key *out)
+{
+    struct derivation what = { ring->cipher, &slot->kdf, secret->bytes };
+
+    if (secret->may_keep && pdict__keycache_find(&what, out))
+        return PDICT_OK;
+    return ring->cipher->derive(&slot->kdf, secret->bytes, out, SLOT_KEY_DERIVED_SIZE);
+}
+
 static int derive_slot_key(const struct keyring *ring, const struct slot *slot,
                            const struct secret *secret, struct slot_key *out)
 {
     if (!secret->is_passphrase)
         return derive_from_key(ring, slot, secret->bytes, out);
-    return ring->cipher->derive(&slot->kdf, secret->bytes, out, SLOT_KEY_DERIVED_SIZE);
+    return derive_from_passphrase(ring, slot, secret, out);
+}
+
+/* Only what opens a slot: of a wrong passphrase nothing is kept. */
+static void keep(const struct keyring *ring, const struct slot *slot, const struct secret *secret,
+                 struct slot_key *key)
+{
+    struct derivation what = { ring->cipher, &slot->kdf, secret->bytes };
+
+    if (secret->is_passphrase && secret->may_keep)
+        pdict__keycache_keep(&what, key);
 }
 
 /* ---- secrets ---- */
@@ -98,6 +110,7 @@ static int open_slot(const struct keyring *ring, const struct slot *slot,
     /* First, because a sealed key alone can be made to open under several secrets. */
     if (!ring->cipher->equal(key->commitment, slot->commitment, COMMITMENT_SIZE))
         return PDICT_WRONG_KEY;
+    keep(ring, slot, secret, key);
     return pdict__unwrap(ring, key->wrapping, &slot->master, MASTER_KEY_SIZE,
                          ring->secrets->master);
 }
@@ -204,6 +217,7 @@ static int draft_fill(struct slot_draft *draft, const struct secret *secret, con
     if ((status = derive_slot_key(ring, slot, secret, draft->key)) != PDICT_OK)
         return status;
     memcpy(slot->commitment, draft->key->commitment, COMMITMENT_SIZE);
+    keep(ring, slot, secret, draft->key);
     return PDICT_OK;
 }
 

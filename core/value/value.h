@@ -83,6 +83,7 @@ struct keyring;
 struct secret {
     pdict_slice bytes; /* data NULL: none was given */
     bool is_passphrase;
+    bool may_keep; /* what a passphrase turns into, see keycache.c */
 };
 
 #define KEYRING_MAX_SLOTS 16
@@ -140,6 +141,10 @@ int pdict__keyring_slot_put(struct keyring *ring, const struct slot_draft *draft
 int pdict__keyring_slot_remove(struct keyring *ring, unsigned number);
 /* False behind the last; in the order of their numbers. */
 bool pdict__keyring_slot_at(const struct keyring *ring, size_t index, struct slot_facts *out);
+
+/* ---- keycache.c: what passphrases were turned into in this process ---- */
+
+void pdict__keycache_forget(void);
 
 /* ---- descriptor.c: what a map says about itself, as a text of name=value lines ---- */
 

@@ -71,6 +71,8 @@ typedef struct pdict_options {
  * | `checksum`   | `on` (default), `off`          | fixed at creation; sealed records need none   |
  * | `kdf`        | `interactive`, `moderate`      | cost of a passphrase at creation: 64 MiB x 2, |
  * |              | (default), `sensitive`, `test` | 256 MiB x 3, 1 GiB x 4; `test` protects nothing |
+ * | `key_cache`  | `on` (default), `off`          | reopening with a passphrase costs no          |
+ * |              |                                | derivation, see pdict_forget_keys()           |
  * | `maintenance`| `thread` (default), `manual`   | in the background; in pdict_maintain() only   |
  * | `sweep`      | `auto` (default), `manual`     | expired entries are removed as part of        |
  * |              |                                | maintenance; by pdict_expire() only           |
@@ -99,7 +101,8 @@ typedef struct pdict_options {
  * beside it, through which they take turns.
  *
  * Threads: any. Two opens of one file, by whatever path, share one engine.
- * Cost: opening a store is a few file operations; a passphrase costs its derivation.
+ * Cost: opening a store is a few file operations; a passphrase costs its derivation
+ *          the first time in a process.
  * Since 0.1.
  */
 PDICT_API int pdict_open(const char *uri, const pdict_options *options, pdict **out);

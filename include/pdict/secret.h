@@ -84,6 +84,19 @@ PDICT_API int pdict_slot_set(pdict *d, unsigned number, const pdict_secret *secr
  */
 PDICT_API int pdict_slot_remove(pdict *d, unsigned number);
 
+/**
+ * Forget what passphrases were turned into. Unless `key_cache=off` is among the options of an open,
+ * this process keeps what the passphrase that opened a map has become, of the 16 used last, until
+ * it ends: whoever opens such a map again with the same passphrase need not wait for Argon2id. The
+ * memory is locked where the system allows it, stays out of core dumps, and is zero in the child of
+ * a fork. It holds no key and no passphrase in the clear: what is kept is masked by a hash of the
+ * passphrase. But whoever gets a copy of that memory can try passphrases on it without paying for
+ * Argon2id; call this when no more is opened for a while, or turn it off.
+ *
+ * Threads: any. Cost: none. Since 0.1.
+ */
+PDICT_API void pdict_forget_keys(void);
+
 #ifdef __cplusplus
 }
 #endif
