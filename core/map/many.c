@@ -250,7 +250,7 @@ static int clear_inside(void *ctx, struct store *store, void *txn)
     int status;
 
     do
-        status = pdict__erase(store, txn, d->map->number, &everything, CLEAR_CHUNK, &count);
+        status = pdict__erase(store, txn, d->map->number, &everything, CLEAR_CHUNK, false, &count);
     while (status == PDICT_OK && count > 0);
     return status;
 }

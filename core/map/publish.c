@@ -43,9 +43,19 @@ static void hash_change(void *ctx, const pdict_change *change)
         pdict__hash_keyed(hashing->secret, change->row.key.data, change->row.key.size);
 }
 
-/* Work is not looked into, and some commits have no known outcome. */
-static bool moves_unknown(const struct group *group)
+static void hash_all(const struct store *store, const struct group *group, struct hashing *hashing)
 {
+    pdict__copy(hashing->hashes, pdict__removals_hashes(&store->removals),
+                pdict__removals_count(&store->removals) * sizeof(uint64_t));
+    hashing->count = pdict__removals_count(&store->removals);
+    for_each_change(group, hash_change, hashing);
+}
+
+/* Work is not looked into, and some commits have no known outcome. */
+static bool moves_unknown(const struct store *store, const struct group *group)
+{
+    if (store->removals.is_partial)
+        return true;
     for (const struct commit *commit = group->first; commit; commit = commit->next) {
         if ((commit->work && !commit->keeps_rows) || commit->status == PDICT_UNKNOWN_OUTCOME)
             return true;
@@ -57,7 +67,7 @@ static void tell(struct store *store, const struct group *group)
 {
     uint64_t near[HASHES_NEAR];
     struct hashing hashing = { .secret = store->hash_secret, .hashes = near };
-    size_t count = 0;
+    size_t count = pdict__removals_count(&store->removals);
 
     if (!pdict__shared_ring(store) || group->transactions != 1)
         return;
@@ -65,10 +75,10 @@ static void tell(struct store *store, const struct group *group)
     if (count > HASHES_NEAR && count <= RING_MOST)
         hashing.hashes =
             store->allocator.allocate(store->allocator.ctx, count * sizeof(*hashing.hashes));
-    if (moves_unknown(group) || count > RING_MOST || !hashing.hashes)
+    if (moves_unknown(store, group) || count > RING_MOST || !hashing.hashes)
         count = RING_ALL;
     else
-        for_each_change(group, hash_change, &hashing);
+        hash_all(store, group, &hashing);
     pdict__shared_publish(store, group->before, group->after, hashing.hashes, count);
     if (hashing.hashes != near)
         pdict__free(&store->allocator, hashing.hashes);
@@ -137,13 +147,27 @@ static void publish_changes(struct store *store, const struct group *group, bool
     }
 }
 
+/* Behind the changes: what was put may be gone again. */
+static void publish_removals(struct store *store)
+{
+    const uint64_t *hashes = pdict__removals_hashes(&store->removals);
+    size_t count = pdict__removals_count(&store->removals);
+
+    for (struct map *map = count > 0 ? store->maps : NULL; map; map = map->next) {
+        struct cache *cache = atomic_load(&map->cache);
+
+        for (size_t i = 0; cache && i < count; i++)
+            pdict__cache_doubt(cache, hashes[i]);
+    }
+}
+
 /* Only private caches need to be told that everything may be another now; for the others the token
  * says so. */
 static void choose_tag(const struct store *store, const struct group *group, bool is_ours,
                        uint64_t tag[2])
 {
     const struct coherence *coherence = &store->coherence;
-    bool is_known = is_ours && !moves_unknown(group);
+    bool is_known = is_ours && !moves_unknown(store, group);
 
     for (int i = 0; i < 2; i++) {
         if (coherence->mode == COHERENCE_PRIVATE)
@@ -164,6 +188,7 @@ static void publish_here(struct store *store, const struct group *group)
     /* Behind the odd number: what is put into a cache made later was read later. */
     pthread_mutex_lock(&store->maps_lock);
     publish_changes(store, group, is_ours);
+    publish_removals(store);
     pthread_mutex_unlock(&store->maps_lock);
     pdict__gen_even(coherence, tag);
 }

@@ -63,7 +63,7 @@ static int sweep_inside(void *ctx, struct store *store, void *txn)
     int status;
 
     do {
-        status = pdict__erase(store, txn, step->map, &due, BATCH_ROWS, &count);
+        status = pdict__erase(store, txn, step->map, &due, BATCH_ROWS, true, &count);
         if (status != PDICT_OK)
             return status;
         step->swept->removed += count;
@@ -123,7 +123,6 @@ int pdict__sweep_step(struct store *store, int64_t timeout_ms, struct swept *swe
                              .timeout_ms = timeout_ms,
                              .work = sweep_inside,
                              .ctx = &step,
-                             /* What goes had expired, so it was absent already, cached or not. */
                              .keeps_rows = true };
     void *reader;
     int status;

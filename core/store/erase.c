@@ -54,7 +54,7 @@ static int erase(struct erasure *erasure, struct store *store, void *txn, uint32
 }
 
 int pdict__erase(struct store *store, void *txn, uint32_t map, const pdict_scan *scan, size_t most,
-                 size_t *count)
+                 bool is_told, size_t *count)
 {
     const pdict_allocator *allocator = &store->allocator;
     struct erasure erasure = { .keys.allocator = allocator, .most = most };
@@ -65,6 +65,8 @@ int pdict__erase(struct store *store, void *txn, uint32_t map, const pdict_scan 
     if (erasure.sizes && erasure.changes)
         status = erase(&erasure, store, txn, map, scan);
     *count = status == PDICT_OK ? erasure.count : 0;
+    for (size_t i = 0; is_told && i < *count; i++)
+        pdict__removals_add(store, erasure.changes[i].row.key);
     pdict__buf_free(&erasure.keys);
     pdict__free(allocator, erasure.sizes);
     pdict__free(allocator, erasure.changes);

@@ -73,6 +73,7 @@ static void store_release(struct store *store)
 {
     pdict_allocator allocator = store->allocator;
 
+    pdict__removals_free(&store->removals);
     pdict__coherence_destroy(&store->coherence);
     pthread_mutex_destroy(&store->maps_lock);
     pthread_mutex_destroy(&store->pool_lock);
@@ -94,6 +95,7 @@ int pdict__store_new(const struct store_config *config, struct store **out)
     store->is_read_only = (config->flags & PDICT_BACKEND_READ_ONLY) != 0;
     store->fork_count = pdict__fork_count();
     store->allocator = config->allocator;
+    pdict__removals_init(&store->removals, &store->allocator);
     store->logger = config->logger;
     store->clock = config->clock;
     store->is_manual = config->is_manual;

@@ -207,6 +207,22 @@ struct map; /* map/map.h */
 /* Changes that commits of a few can make together in one transaction. */
 #define GROUP_CHANGES 256
 
+/* ---- removals.c: rows that a commit removes without having been asked for each by its key ---- */
+
+struct removals {
+    struct buf hashes; /* of their keys, as in the ring */
+    size_t kept;       /* bytes of them, of what has been committed */
+    bool is_partial;   /* there was no memory for all: any row may be gone */
+};
+
+void pdict__removals_init(struct removals *removals, const pdict_allocator *allocator);
+void pdict__removals_free(struct removals *removals);
+void pdict__removals_clear(struct removals *removals);
+/* A transaction was committed, or was not. */
+void pdict__removals_keep(struct removals *removals);
+void pdict__removals_undo(struct removals *removals);
+size_t pdict__removals_count(const struct removals *removals);
+const uint64_t *pdict__removals_hashes(const struct removals *removals);
 struct store {
     struct stack stack;           /* as this store was opened */
     const pdict_backend *backend; /* the outermost of the stack */
@@ -236,6 +252,7 @@ struct store {
     bool has_sync_chore;
     struct chore sync_chore;
     pdict_change shared[GROUP_CHANGES]; /* of a group, in the order of the queue */
+    struct removals removals;           /* of a group */
 
     struct coherence coherence;
     uint8_t hash_secret[HASH_SECRET_SIZE]; /* for hashes of keys */
@@ -289,11 +306,15 @@ void pdict__shared_publish(struct store *store, struct token before, struct toke
 int pdict__checkpoint(struct store *store, bool wait);
 bool pdict__checkpoint_wanted(const struct store *store);
 
+/* Of the commit that is being made, under the gate. */
+void pdict__removals_add(struct store *store, pdict_slice key);
+
 /* ---- erase.c ---- */
 
-/* Delete the first rows, `most` of them, that the scan finds, expired or not. */
+/* Delete the first rows, `most` of them, that the scan finds, expired or not; `is_told`: they are
+ * removals of the commit. */
 int pdict__erase(struct store *store, void *txn, uint32_t map, const pdict_scan *scan, size_t most,
-                 size_t *count);
+                 bool is_told, size_t *count);
 
 /* ---- reader.c: snapshots ---- */
 
@@ -332,7 +353,7 @@ struct commit {
     int (*work)(void *ctx, struct store *store, void *txn);
     void *ctx;
 
-    bool keeps_rows;        /* the work changes no row: what is cached stays true */
+    bool keeps_rows; /* the work changes no row but the removals: what is cached stays true */
     struct entry *prepared; /* map/: what the cache will hold of the first change; or NULL */
 
     /* Private to the writer; zero at first. */

@@ -185,11 +185,14 @@ static int apply(struct store *store, void *txn, uint32_t map, pdict_change *cha
 /* End a transaction in which everything has gone as `status` says. */
 static int end(struct store *store, void *txn, int status)
 {
-    if (status != PDICT_OK) {
+    if (status != PDICT_OK)
         store->backend->write_abort(store->engine, txn);
-        return status;
-    }
-    status = store->backend->write_commit(store->engine, txn);
+    else
+        status = store->backend->write_commit(store->engine, txn);
+    if (status == PDICT_OK)
+        pdict__removals_keep(&store->removals);
+    else
+        pdict__removals_undo(&store->removals);
     if (status == PDICT_UNKNOWN_OUTCOME)
         pdict__poison(store);
     return status;
@@ -359,6 +362,7 @@ static void begin_publishing(struct store *store, struct group *group)
 {
     pthread_mutex_lock(&store->coherence.advance);
     group->before = token_of(store);
+    pdict__removals_clear(&store->removals);
 }
 
 /* The engine's lock is held before anybody is taken: who cannot wait for it may still withdraw. */

@@ -3,13 +3,11 @@
 #include "maps.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "map/map.h"
+#include "process_fixture.h"
 
 static const char *uri_of(const char *backend, const char *more)
 {
@@ -273,6 +271,69 @@ TEST(sweep, handles_of_a_store_agree_on_its_maintenance)
     CHECK_OK(pdict_open(uri_of("memory", ""), &options, &other));
     pdict_close(other);
     pdict_close(d);
+}
+
+/* ---- beside the cache ---- */
+
+static void check_swept_back(const char *backend)
+{
+    const char *uri = uri_of(backend, "?sweep=manual");
+    pdict *d = open_on(uri);
+
+    fill(d, 20, 1000);
+    for (int i = 0; i < 2; i++)
+        check_value(d, "key 3", "a value of some bytes");
+    test_now_ms += 1000;
+    CHECK_INT(expire(uri, -1), 10);
+    test_now_ms -= 1000;
+    check_value(d, "key 3", NULL);
+    check_value(d, "key 4", "a value of some bytes");
+    CHECK_INT(count_of(d), 10);
+    pdict_close(d);
+}
+
+TEST(sweep, swept_entry_is_gone_from_the_cache_when_the_clock_goes_back)
+{
+    for_each_backend(check_swept_back);
+}
+
+static void sweep_later(struct child *child, const char *uri)
+{
+    step_done(child);
+    test_now_ms += 1000;
+    CHECK_INT(expire(uri, -1), 10);
+}
+
+static void check_swept_elsewhere(const char *backend)
+{
+    const char *uri = uri_of(backend, "?sweep=manual");
+    pdict_stats before = PDICT_STATS_INIT, after = PDICT_STATS_INIT;
+    struct child child;
+    pdict *d;
+
+    if (strcmp(backend, "memory") == 0)
+        return;
+    child = start(sweep_later, uri);
+    await_step(&child);
+    d = open_on(uri);
+    fill(d, 20, 1000);
+    for (int i = 0; i < 2; i++) {
+        check_value(d, "key 3", "a value of some bytes");
+        check_value(d, "key 4", "a value of some bytes");
+    }
+    CHECK_OK(pdict_stats_get(d, 0, &before));
+    next_step(&child);
+    finish(&child);
+    check_value(d, "key 3", NULL);
+    check_value(d, "key 4", "a value of some bytes");
+    CHECK_OK(pdict_stats_get(d, 0, &after));
+    CHECK_INT(after.cache_misses - before.cache_misses, 1);
+    pdict_close(d);
+}
+
+TEST(sweep, what_another_process_has_swept_is_gone_from_the_cache_and_the_rest_stays)
+{
+    for_each_backend(check_swept_elsewhere);
 }
 
 /* ---- interrupted ---- */
