@@ -154,7 +154,7 @@ TEST(cache, every_way_of_writing_is_seen_by_the_next_get)
 static void check_many_views(const struct setup *setup)
 {
     enum {
-        COUNT = 10000
+        COUNT = TEST_UNDER_VALGRIND ? 2000 : 10000
     };
     pdict_view *views = test_alloc(COUNT * sizeof(*views));
     pdict *d = setup_open(setup, "a", "&durability=unsafe&cache=1MiB");
