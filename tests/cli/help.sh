@@ -59,7 +59,7 @@ holds grep -q '"libraries":{' out
 
 promise 'info lists backends and codecs with their options and libraries'
 exits 0 "$p" info
-for word in sqlite memory raw zlib zstd xchacha20; do
+for word in sqlite memory raw zlib zstd lz4 xchacha20; do
     holds grep -q "^$word: " out
 done
 exits 0 "$p" info --json

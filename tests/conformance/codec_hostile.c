@@ -253,7 +253,8 @@ static void zlib_refuses_impossible_sizes_untouched(const pdict_codec *codec)
     engine_close(&e);
 }
 
-/* The densest deflate stream there is must pass the check of the one above. */
+/* The densest stream that a library makes, zlib 1029 times and libdeflate 988 times as small, must
+ * pass the check of the one above. */
 static void zlib_takes_the_highest_expansion(const pdict_codec *codec)
 {
     const size_t plain_size = 16u << 20;
@@ -266,7 +267,7 @@ static void zlib_takes_the_highest_expansion(const pdict_codec *codec)
     CHECK(plain != NULL);
     engine_open(&e, codec, NULL, level);
     packed = engine_encode(&e, slice_of(plain, plain_size), &size);
-    CHECK(plain_size / size > 1000);
+    CHECK(plain_size / size > 980);
     CHECK_OK(e.ops->decode(e.self, e.context, slice_of(packed, size), plain, plain_size));
     free(packed);
     free(plain);

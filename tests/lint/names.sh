@@ -11,7 +11,7 @@ symbols=$(for kind in backend codec; do
         [ -e "$source" ] && basename "$source" .c | sed "s/^/pdict__${kind}_/"
     done
 done | paste -s -d '|')
-words='sqlite|lmdb|mdb_|zstd|zlib|sodium|argon2|chacha|libcbor|jansson'
+words='sqlite|lmdb|mdb_|zstd|zlib|deflate|lz4|sodium|argon2|chacha|libcbor|jansson'
 
 find core -name '*.[ch]' -type f | sort | xargs awk -v "symbols=(${symbols:-pdict__backend_})([^a-z0-9_]|\$)" \
     -v "words=$words" '
