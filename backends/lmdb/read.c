@@ -204,9 +204,13 @@ static int count_expired(struct view *view, uint32_t map, int64_t now_ms, uint64
     status = pdict__lmdb_seek(view, EXPIRY, &key, &value, MDB_SET_RANGE);
     for (*count = 0; status == PDICT_OK; ++*count) {
         const unsigned char *at = key.mv_data;
+
+        /* Behind the maps come access times, which have another form. */
+        if (key.mv_size < 4 || get_be32(at) != map)
+            return PDICT_OK;
         if (key.mv_size != 20)
             return pdict__lmdb_damaged(view->store, "a time of expiry is cut");
-        if (get_be32(at) != map || get_be64(at + 4) > sortable(now_ms))
+        if (get_be64(at + 4) > sortable(now_ms))
             return PDICT_OK;
         status = pdict__lmdb_seek(view, EXPIRY, &key, &value, MDB_NEXT);
     }

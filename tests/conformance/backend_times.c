@@ -151,6 +151,18 @@ static void an_access_time_is_read_back(struct subject *t)
     end_read(t, reader);
 }
 
+static void access_times_do_not_count_as_rows(struct subject *t)
+{
+    uint64_t ids[4];
+    uint32_t map = fill_accessed(t, ids);
+    void *reader = begin_read(t);
+
+    CHECK_INT(count_at(t, reader, map, NOW), 4);
+    CHECK_INT(count_at(t, reader, map, INT64_MAX), 4);
+    CHECK_INT(count_at(t, reader, map, INT64_MIN), 4);
+    end_read(t, reader);
+}
+
 static void the_later_access_time_is_kept(struct subject *t)
 {
     uint64_t ids[4];
@@ -331,6 +343,7 @@ const struct test_case backend_times_cases[] = {
     CASE(a_scan_by_expiry_follows_updates_and_deletes, 0),
     CASE(a_scan_by_expiry_gives_whole_rows, 0),
     CASE(an_access_time_is_read_back, NEED_ACCESS),
+    CASE(access_times_do_not_count_as_rows, NEED_ACCESS),
     CASE(the_later_access_time_is_kept, NEED_ACCESS),
     CASE(an_access_to_a_row_that_is_not_there_is_passed_over, NEED_ACCESS),
     CASE(a_scan_by_access_gives_the_longest_unused_first, NEED_ACCESS),
