@@ -63,4 +63,12 @@ int goal_load(struct goal_run *run, const char *engine, struct goal_samples *out
 int goal_load_memory(struct goal_run *run, const char *engine, struct goal_samples *out);
 int goal_codec(struct goal_run *run, const char *which, struct goal_samples *out);
 
+/* goals_cache.c (where GLib is), goals_hits.c, goals_dictionary.c */
+int goal_cached(struct goal_run *run, const char *argument, struct goal_samples *out);
+int goal_two_threads(struct goal_run *run, const char *argument, struct goal_samples *out);
+int goal_entry_memory(struct goal_run *run, const char *which, struct goal_samples *out);
+int goal_hit_ratio(struct goal_run *run, const char *policy, struct goal_samples *out);
+int goal_foreign(struct goal_run *run, const char *which, struct goal_samples *out);
+int goal_dictionary(struct goal_run *run, const char *which, struct goal_samples *out);
+
 #endif

@@ -3,7 +3,24 @@
 #include "goals/goal.h"
 
 const struct goal goals[] = {
-    /* P1, P2: cached gets, one thread and two. */
+#ifdef BENCH_GLIB
+    { "P1", "cached get, 10,000 keys: time over GHashTable", false, 0.8, goal_cached,
+      "few plain glib" },
+    { "P1", "cached get, 10,000 keys: time over a bare table", false, 2, goal_cached,
+      "few plain bare" },
+    { "P1", "cached get, 10,000 keys that expire: time over a bare table", false, 2.8, goal_cached,
+      "few expiring bare" },
+    { "P1", "cached get, all keys: time over GHashTable", false, 0.8, goal_cached,
+      "many plain glib" },
+    { "P1", "cached get, all keys: time over a bare table", false, 2, goal_cached,
+      "many plain bare" },
+    { "P1", "cached get, all keys, which expire: time over a bare table", false, 2.8, goal_cached,
+      "many expiring bare" },
+    { "P1", "get_many of 12, all keys: time over a bare table", false, 0.8, goal_cached,
+      "many many bare" },
+    { "P2", "cached get, two threads: speed-up over that of a bare table", true, 0.95,
+      goal_two_threads, NULL },
+#endif
     { "P3", "uncached get, SQLite: time over raw autocommit gets", false, 0.7, goal_get, "sqlite" },
     { "P4", "uncached get, LMDB: time over raw renew + get + reset", false, 1.15, goal_visit,
       "lmdb" },
@@ -33,8 +50,24 @@ const struct goal goals[] = {
       "xchacha20 encode" },
     { "P8", "xchacha20, open: time over libsodium called directly", false, 1.05, goal_codec,
       "xchacha20 decode" },
-    /* P9: trained dictionaries. P10: memory of a cached entry. P11: hit ratio of the cache.
-     * P12: coherence with another process. */
+    { "P9", "zstd:3 with a trained dictionary, records held out: bytes over without", false, 0.5,
+      goal_dictionary, "bytes" },
+    { "P9", "the same, put: time over without", false, 1, goal_dictionary, "encode" },
+    { "P9", "the same, get: time over without", false, 1, goal_dictionary, "decode" },
+    { "P10", "cached entry: bytes beside key and value", false, 56, goal_entry_memory, "entry" },
+    { "P10", "cache: anonymous memory over what it accounts for", false, 1.2, goal_entry_memory,
+      "resident" },
+    { "P11", "hit ratio, Zipf with scans, a tenth of the keys: over SIEVE", true, 1, goal_hit_ratio,
+      "sieve" },
+    { "P11", "hit ratio, Zipf with scans, a tenth of the keys: over S3-FIFO", true, 1,
+      goal_hit_ratio, "s3-fifo" },
+    { "P11", "hit ratio, Zipf with scans, a tenth of the keys: over LRU", true, 1, goal_hit_ratio,
+      "lru" },
+    { "P12", "1,000 foreign commits a second: points of hit ratio lost", false, 0.5, goal_foreign,
+      "points" },
+    { "P12", "1,000 foreign commits a second: us of refresh for each", false, 10, goal_foreign,
+      "refresh" },
+    { "P12", "1,000 foreign commits a second: stale reads", false, 0, goal_foreign, "stale" },
     { "P13", "get, SQLite, tenfold keys: growth over that of raw", false, 1.05, goal_growth,
       "sqlite" },
     { "P13", "get, LMDB, tenfold keys: growth over that of raw", false, 1.05, goal_growth, "lmdb" },

@@ -33,6 +33,10 @@ struct policy {
 
 extern const struct policy policies[]; /**< ends with a NULL name */
 
+/** The hit ratio of a policy on a trace; the first fifth warms it up. */
+int policy_simulate(const struct trace *trace, const struct policy *policy, uint32_t capacity,
+                    double *hit_ratio);
+
 /* ---- lists.c: doubly linked lists of ids in shared arrays ------------------------------------ */
 
 #define NO_ID UINT32_MAX

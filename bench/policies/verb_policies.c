@@ -16,7 +16,7 @@ const struct policy policies[] = {
 
 #define N_POLICIES (sizeof policies / sizeof *policies - 1)
 
-static int simulate(const struct trace *trace, const struct policy *policy, uint32_t capacity,
+int policy_simulate(const struct trace *trace, const struct policy *policy, uint32_t capacity,
                     double *hit_ratio)
 {
     void *cache = policy->create(trace->n_ids, capacity);
@@ -81,7 +81,7 @@ static int run_trace(const struct invocation *in, json_t *document, const struct
 
             bench_progress("%s, %s, %llu entries", trace->name, policy->name,
                            (unsigned long long)capacities[i]);
-            status = simulate(trace, policy, (uint32_t)capacities[i], &hit_ratio);
+            status = policy_simulate(trace, policy, (uint32_t)capacities[i], &hit_ratio);
             if (status == PDICT_OK)
                 add_row(document, trace, policy->name, capacities[i], hit_ratio);
             if (status == PDICT_OK)

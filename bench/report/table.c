@@ -130,7 +130,7 @@ static void codec_row(FILE *out, const json_t *row)
 
 static void goal_row(FILE *out, const json_t *row)
 {
-    fprintf(out, "%-5s %-63s %5s %8.2f %9.2f  %s\n", report_string(row, "goal"),
+    fprintf(out, "%-5s %-63s %5s %8.2f %9.3f  %s\n", report_string(row, "goal"),
             report_string(row, "title"), report_string(row, "relation"),
             report_number(row, "bound"), report_number(row, "measured"),
             json_is_true(json_object_get(row, "met")) ? "met" : "NOT MET");

@@ -67,8 +67,10 @@ const struct verb bench_verbs[] = {
       "Zipf\n"
       "with walks over all keys between are made. The first fifth of a trace warms up.\n" },
     { "goals", "", "the project's own goals: measured, met or not", 0, 0,
-      OPTIONS_RUN | OPT(ONLY) | OPT(KEYS) | OPT(ROUNDS) | OPT(PAGE_CACHE), bench_goals,
-      "Exits 1 when a goal is missed. docs/bench.md has the table, with figures.\n" },
+      OPTIONS_RUN | OPTIONS_DATA | OPT(ONLY) | OPT(KEYS) | OPT(ROUNDS) | OPT(PAGE_CACHE),
+      bench_goals,
+      "Exits 1 when a goal is missed. docs/bench.md has the table, with figures. The records of\n"
+      "P9 are those of --data, else of Debian's package list.\n" },
     { "list", "", "targets, codecs and workloads of this build", 0, 0, OPTIONS_ALL | OPT(JSON),
       bench_list, NULL },
     { "compare", "OLD.json NEW.json", "two runs, row by row, in plain words", 2, 2,
