@@ -10,6 +10,21 @@
 /* The serializer of a pipeline that names none. */
 #define DEFAULT_SERIALIZER "raw"
 
+/* Measured: a compressor's own frame takes more than it can save on a value of less than 32 bytes. */
+static const pdict_option_spec worth_options[] = {
+    [WORTH_SMALLEST] = { .name = "smallest",
+                         .type = PDICT_OPTION_SIZE,
+                         .fallback = "32B",
+                         .max = 1 << 30,
+                         .help = "values below this size are stored as they are" },
+    [WORTH_GAIN] = { .name = "gain",
+                     .type = PDICT_OPTION_INT,
+                     .fallback = "0",
+                     .max = 99,
+                     .help = "percent that a value has to shrink by, or it is stored as it is" },
+    { .name = NULL },
+};
+
 /* In the order of a value's way into the store, which is the order of enum pdict_codec_kind. */
 static struct codec_choice *stage_of(struct codecs *codecs, int kind)
 {
@@ -51,16 +66,21 @@ static int unknown_codec(const char *name)
                       name);
 }
 
-static int unknown_option(const pdict_codec *codec, const struct option_set *set, const char *name)
+static int unknown_option(const struct codec_choice *choice, const char *name)
 {
     enum {
         MOST = 32
     };
+    const struct option_set *sets[] = { &choice->options, &choice->worth };
+    const pdict_codec *codec = choice->codec;
     const char *names[MOST + 1] = { NULL };
     const char *near;
+    size_t n = 0;
 
-    for (size_t i = 0; i < MOST && i < set->count; i++)
-        names[i] = set->specs[i].name;
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t j = 0; n < MOST && j < sets[i]->count; j++)
+            names[n++] = sets[i]->specs[j].name;
+    }
     near = pdict__near_match(name, names);
     if (near)
         return pdict_fail(PDICT_UNKNOWN_OPTION, "%s has no option '%s'; did you mean '%s'?",
@@ -73,6 +93,7 @@ static int unknown_option(const pdict_codec *codec, const struct option_set *set
 static int parse_option(struct codec_choice *choice, char *text, bool is_first)
 {
     char *value = cut(text, '=');
+    struct option_set *set = &choice->options;
     const char *name = text;
     int at;
 
@@ -84,10 +105,14 @@ static int parse_option(struct codec_choice *choice, char *text, bool is_first)
         value = text;
         name = choice->options.count > 0 ? choice->options.specs[0].name : text;
     }
-    at = pdict__options_find(&choice->options, name);
+    at = pdict__options_find(set, name);
+    if (at < 0) {
+        set = &choice->worth;
+        at = pdict__options_find(set, name);
+    }
     if (at < 0)
-        return unknown_option(choice->codec, &choice->options, name);
-    return pdict__options_set(&choice->options, (size_t)at, value, choice->codec->name);
+        return unknown_option(choice, name);
+    return pdict__options_set(set, (size_t)at, value, choice->codec->name);
 }
 
 static int choose(struct codec_choice *choice, const pdict_codec *codec,
@@ -95,6 +120,8 @@ static int choose(struct codec_choice *choice, const pdict_codec *codec,
 {
     int status = pdict__options_init(&choice->options, codec->options, allocator);
 
+    if (status == PDICT_OK && codec->kind == PDICT_COMPRESSOR)
+        status = pdict__options_init(&choice->worth, worth_options, allocator);
     if (status == PDICT_OK)
         choice->codec = codec;
     return status;
@@ -199,13 +226,14 @@ void pdict__codecs_free(struct codecs *codecs)
 {
     pdict__options_free(&codecs->serializer.options);
     pdict__options_free(&codecs->compressor.options);
+    pdict__options_free(&codecs->compressor.worth);
     pdict__options_free(&codecs->cipher.options);
     *codecs = (struct codecs){ 0 };
 }
 
 static int format_stage(const struct codec_choice *choice, const char *separator, struct buf *out)
 {
-    const struct option_set *set = &choice->options;
+    const struct option_set *set = &choice->options, *worth = &choice->worth;
     int status = pdict__buf_printf(out, "%s%s", separator, choice->codec->name);
 
     for (size_t i = 0; i < set->count && status == PDICT_OK; i++) {
@@ -218,6 +246,10 @@ static int format_stage(const struct codec_choice *choice, const char *separator
             status = pdict__buf_printf(out, ":%s", text);
         else
             status = pdict__buf_printf(out, ":%s=%s", set->specs[i].name, text);
+    }
+    for (size_t i = 0; i < worth->count && status == PDICT_OK; i++) {
+        if (worth->values[i].is_set)
+            status = pdict__buf_printf(out, ":%s=%s", worth->specs[i].name, worth->values[i].text);
     }
     if (status == PDICT_OK && choice->has_dictionary)
         status = pdict__buf_printf(out, DICTIONARY);
@@ -250,18 +282,24 @@ static bool is_same_value(const pdict_option_spec *spec, const pdict_option_valu
     return actual->text && strcmp(wanted->text, actual->text) == 0;
 }
 
+/* Is every option that was set in `wanted` the same in `actual`? */
+static bool sets_agree(const struct option_set *wanted, const struct option_set *actual)
+{
+    for (size_t i = 0; i < wanted->count; i++) {
+        const pdict_option_value *value = &wanted->values[i];
+
+        if (value->is_set && !is_same_value(&wanted->specs[i], value, &actual->values[i]))
+            return false;
+    }
+    return true;
+}
+
 static bool stages_agree(const struct codec_choice *wanted, const struct codec_choice *actual)
 {
     if (wanted->codec != actual->codec || (wanted->has_dictionary && !actual->has_dictionary))
         return false;
-    for (size_t i = 0; i < wanted->options.count; i++) {
-        const pdict_option_value *value = &wanted->options.values[i];
-
-        if (value->is_set &&
-            !is_same_value(&wanted->options.specs[i], value, &actual->options.values[i]))
-            return false;
-    }
-    return true;
+    return sets_agree(&wanted->options, &actual->options) &&
+           sets_agree(&wanted->worth, &actual->worth);
 }
 
 bool pdict__codecs_agree(const struct codecs *wanted, const struct codecs *actual)

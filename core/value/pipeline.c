@@ -3,9 +3,6 @@
 #include "value/dictionary.h"
 #include "value/pipeline.h"
 
-/* Measured: a compressor's own frame takes more than it can save on a smaller value. */
-#define SMALLEST_TO_COMPRESS 32
-
 /* ---- opening and closing ---- */
 
 static void describe_records(struct pipeline *pipeline, const struct pipeline_config *config)
@@ -30,11 +27,26 @@ static void describe_records(struct pipeline *pipeline, const struct pipeline_co
     }
 }
 
+static int open_writer(struct pipeline *pipeline, const struct codec_choice *choice)
+{
+    const pdict_option_value *worth = choice->worth.values;
+    int status;
+
+    if (!choice->codec)
+        return PDICT_OK;
+    status =
+        pdict__compressor_open(pipeline, choice->codec, choice->options.values, &pipeline->writer);
+    if (status != PDICT_OK)
+        return status;
+    pipeline->writer->smallest = (size_t)worth[WORTH_SMALLEST].number;
+    pipeline->writer->gain = (unsigned)worth[WORTH_GAIN].number;
+    return PDICT_OK;
+}
+
 int pdict__pipeline_open(const struct pipeline_config *config, struct pipeline **out)
 {
-    const struct codec_choice *choice = &config->codecs->compressor;
     struct pipeline *pipeline = pdict__calloc(config->allocator, 1, sizeof(*pipeline));
-    int status = PDICT_OK;
+    int status;
 
     *out = NULL;
     if (!pipeline)
@@ -46,9 +58,7 @@ int pdict__pipeline_open(const struct pipeline_config *config, struct pipeline *
         return pdict__nomem(sizeof(pipeline->opening));
     }
     describe_records(pipeline, config);
-    if (choice->codec)
-        status = pdict__compressor_open(pipeline, choice->codec, choice->options.values,
-                                        &pipeline->writer);
+    status = open_writer(pipeline, &config->codecs->compressor);
     if (status == PDICT_OK) {
         pipeline->ring = config->ring;
         pipeline->read_dictionaries = config->read_dictionaries;
@@ -117,14 +127,26 @@ static int check_value(const struct pipeline *pipeline, pdict_slice value)
     return pipeline->serializer->check ? pipeline->serializer->check(value) : PDICT_OK;
 }
 
-/* Compress to `out`, which has room for the whole value; *packed_size 0: it did not shrink. */
+/* The most that a value may be compressed to; 0: it is stored as it is in any case. */
+static size_t most_packed(const struct compressor *writer, size_t size)
+{
+    size_t most;
+
+    if (size == 0 || size < writer->smallest ||
+        writer->codec->compressor->bound(writer->self, size) == 0)
+        return 0;
+    most = (size_t)((uint64_t)size * (100 - writer->gain) / 100);
+    return most < size ? most : size - 1;
+}
+
+/* Compress to `out`, which has room for `capacity` bytes; *packed_size 0: it did not shrink. */
 static int compress_with(struct pipeline *pipeline, struct workbench *bench,
                          const struct dictionary *dictionary, pdict_slice value, uint8_t *out,
-                         size_t *packed_size)
+                         size_t capacity, size_t *packed_size)
 {
     const struct compressor *writer = pipeline->writer;
     const pdict_compressor *vtable = writer->codec->compressor;
-    size_t capacity = value.size - 1, size = 0;
+    size_t size = 0;
     uint64_t began;
     void *context;
     int status;
@@ -155,17 +177,17 @@ static int compress(struct pipeline *pipeline, struct workbench *bench, pdict_sl
                     uint8_t *out, size_t *packed_size, uint16_t *number)
 {
     const struct compressor *writer = pipeline->writer;
+    size_t capacity = writer ? most_packed(writer, value.size) : 0;
     const struct dictionary *dictionary;
     int status;
 
     *packed_size = 0;
     *number = 0;
-    if (!writer || value.size < SMALLEST_TO_COMPRESS ||
-        writer->codec->compressor->bound(writer->self, value.size) == 0)
+    if (capacity == 0)
         return PDICT_OK;
     if ((status = pdict__dictionary_for_writing(pipeline, &dictionary)) != PDICT_OK)
         return status;
-    status = compress_with(pipeline, bench, dictionary, value, out, packed_size);
+    status = compress_with(pipeline, bench, dictionary, value, out, capacity, packed_size);
     if (dictionary && *packed_size > 0)
         *number = dictionary->number;
     return status;

@@ -14,6 +14,8 @@
 struct compressor {
     const pdict_codec *codec;
     void *self;
+    size_t smallest; /* of the writer: values below are stored as they are, */
+    unsigned gain;   /* and what shrinks by less than so many percent */
     struct compressor *next;
 };
 

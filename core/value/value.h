@@ -55,10 +55,17 @@ uint64_t pdict__record_checksum(pdict_slice bound, pdict_slice payload);
 
 /* ---- codecs.c: the pipeline as people write it: "raw,zstd:3,xchacha20" ---- */
 
+/* Which values a compressor is to work on; options of every compressor beside its own. */
+enum worth_option {
+    WORTH_SMALLEST, /* bytes; what is smaller is stored as it is */
+    WORTH_GAIN      /* percent; what shrinks by less is stored as it is */
+};
+
 struct codec_choice {
     const pdict_codec *codec; /* NULL: this stage is left out */
     struct option_set options;
-    bool has_dictionary; /* "+dict": dictionaries are trained without being asked for */
+    struct option_set worth; /* of a compressor, in the order of enum worth_option; else empty */
+    bool has_dictionary;     /* "+dict": dictionaries are trained without being asked for */
 };
 
 struct codecs {

@@ -82,6 +82,9 @@ typedef struct pdict_options {
  * |              | `bounded:MS`, `private`        | of a store in a process                       |
  *
  * Backends add options of their own; codecs take theirs after a colon. pdict_info_next() lists all.
+ * Every compressor takes two more: `smallest=SIZE`, default 32, below which values are stored as
+ * they are, and `gain=N`, default 0, the percent that a value has to shrink by:
+ * `zstd:3:smallest=1KiB:gain=10`.
  *
  * @param uri      Borrowed.
  * @param options  Borrowed; NULL: all defaults.

@@ -244,3 +244,24 @@ TEST(codecs, plus_dict_is_written_again_and_is_no_option)
     CHECK_STATUS(refused("raw,zlib:6+dict"), PDICT_INVAL);
     CHECK_STATUS(refused("raw,zstd:3+dictionary"), PDICT_INVAL);
 }
+
+TEST(codecs, every_compressor_takes_what_is_worth_compressing)
+{
+    struct codecs codecs;
+
+    need_codec("zstd");
+    need_codec("zlib");
+    check_format("zstd:3:gain=10:smallest=1KiB+dict", "raw,zstd:3:smallest=1KiB:gain=10+dict");
+    check_format("raw,zlib:smallest=100", "raw,zlib:smallest=100");
+    check_agree("raw,zstd:3", "raw,zstd:3:gain=10", true);
+    check_agree("raw,zstd:gain=10", "raw,zstd:3", false);
+    check_agree("raw,zstd:smallest=32", "raw,zstd:3", true);
+    CHECK_STATUS(refused("raw,zstd:gain=100"), PDICT_INVAL);
+    CHECK_STATUS(refused("raw:gain=1"), PDICT_UNKNOWN_OPTION);
+    CHECK_STATUS(refused("raw,zstd:gian=1"), PDICT_UNKNOWN_OPTION);
+    CHECK(error_mentions("'gain'"));
+    codecs = parsed("zstd");
+    CHECK_INT(codecs.compressor.worth.values[WORTH_SMALLEST].number, 32);
+    CHECK_INT(codecs.compressor.worth.values[WORTH_GAIN].number, 0);
+    pdict__codecs_free(&codecs);
+}
