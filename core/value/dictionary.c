@@ -207,11 +207,15 @@ static int scan_entries(const struct pipeline *pipeline, pdict_slice entries,
     return PDICT_OK;
 }
 
+static pdict_slice behind_label(pdict_slice stored)
+{
+    return (pdict_slice){ (const uint8_t *)stored.data + LABEL_SIZE, stored.size - LABEL_SIZE };
+}
+
 int pdict__dictionaries_decode(const struct pipeline *pipeline, pdict_slice stored,
                                struct dictionary **out)
 {
     struct buf entries = { .allocator = pipeline->allocator };
-    pdict_slice behind = { (const uint8_t *)stored.data + LABEL_SIZE, stored.size - LABEL_SIZE };
     int status;
 
     *out = NULL;
@@ -220,7 +224,7 @@ int pdict__dictionaries_decode(const struct pipeline *pipeline, pdict_slice stor
     if (stored.size < LABEL_SIZE || memcmp(stored.data, label, LABEL_SIZE) != 0)
         return damaged("they are of no known form");
     if (pipeline->cipher)
-        status = open_entries(pipeline, behind, &entries);
+        status = open_entries(pipeline, behind_label(stored), &entries);
     else
         status = check_entries(stored, &entries);
     if (status == PDICT_OK)
