@@ -35,8 +35,19 @@ static void fill_changes(struct erasure *erasure)
     }
 }
 
+/* In a damaged store a scan may list what no delete finds, and would do so for ever. */
+static int count_deleted(const struct erasure *erasure, size_t *count)
+{
+    for (size_t i = 0; i < erasure->count; i++)
+        *count += erasure->changes[i].status == PDICT_OK;
+    return *count > 0 ? PDICT_OK
+                      : pdict_fail(PDICT_DAMAGED,
+                                   "a map lists entries that are not found by their keys; run "
+                                   "`pdict verify`, then `pdict repair` or restore a backup");
+}
+
 static int erase(struct erasure *erasure, struct store *store, void *txn, uint32_t map,
-                 const pdict_scan *scan)
+                 const pdict_scan *scan, size_t *count)
 {
     void *cursor;
     int status = store->backend->scan_open(store->engine, txn, map, scan, &cursor);
@@ -49,8 +60,9 @@ static int erase(struct erasure *erasure, struct store *store, void *txn, uint32
         return status;
     fill_changes(erasure);
     /* At the beginning of time nothing has expired: the dead rows go too. */
-    return store->backend->apply(store->engine, txn, map, erasure->changes, erasure->count,
-                                 INT64_MIN);
+    status =
+        store->backend->apply(store->engine, txn, map, erasure->changes, erasure->count, INT64_MIN);
+    return status == PDICT_OK ? count_deleted(erasure, count) : status;
 }
 
 int pdict__erase(struct store *store, void *txn, uint32_t map, const pdict_scan *scan, size_t most,
@@ -60,12 +72,12 @@ int pdict__erase(struct store *store, void *txn, uint32_t map, const pdict_scan 
     struct erasure erasure = { .keys.allocator = allocator, .most = most };
     int status = PDICT_NOMEM;
 
+    *count = 0;
     erasure.sizes = pdict__calloc(allocator, most, sizeof(*erasure.sizes));
     erasure.changes = pdict__calloc(allocator, most, sizeof(*erasure.changes));
     if (erasure.sizes && erasure.changes)
-        status = erase(&erasure, store, txn, map, scan);
-    *count = status == PDICT_OK ? erasure.count : 0;
-    for (size_t i = 0; is_told && i < *count; i++)
+        status = erase(&erasure, store, txn, map, scan, count);
+    for (size_t i = 0; is_told && status == PDICT_OK && i < erasure.count; i++)
         pdict__removals_add(store, erasure.changes[i].row.key);
     pdict__buf_free(&erasure.keys);
     pdict__free(allocator, erasure.sizes);

@@ -235,6 +235,18 @@ TEST(verify, keys_and_records_that_do_not_belong_together_are_found)
                   "3 PDICT_CHECKSUM main a\n");
 }
 
+TEST(verify, clearing_a_map_that_lists_an_entry_it_cannot_find_is_refused_as_damage)
+{
+    pdict *d;
+
+    need_sqlite();
+    check_altered("DELETE FROM kvk_1", "4 PDICT_DAMAGED main a\n4 PDICT_DAMAGED main b\n"
+                                       "4 PDICT_DAMAGED main c\n5 PDICT_DAMAGED main \n");
+    d = map_open(uri_of("sqlite", "a.db"), "main", "raw", false);
+    CHECK_STATUS(pdict_clear(d, PDICT_CLEAR_EVERYTHING), PDICT_DAMAGED);
+    pdict_close(d);
+}
+
 TEST(verify, a_wrong_count_is_found)
 {
     need_sqlite();
