@@ -148,6 +148,11 @@ bool pdict__lmdb_page_count(const struct file *file, const unsigned char *page, 
     return true;
 }
 
+size_t pdict__lmdb_page_room(const struct file *file, const unsigned char *page)
+{
+    return file->page_size - get_u16(page + 14);
+}
+
 bool pdict__lmdb_page_node(const struct file *file, const unsigned char *page, size_t at,
                            struct node *node)
 {

@@ -250,6 +250,8 @@ static inline uint16_t page_flags(const unsigned char *page)
 }
 /* How many nodes a page has; false when its header cannot be true. */
 bool pdict__lmdb_page_count(const struct file *file, const unsigned char *page, size_t *count);
+/* Bytes from its first entry to its end. */
+size_t pdict__lmdb_page_room(const struct file *file, const unsigned char *page);
 /* The node, all of it inside the page; false when it is not. */
 bool pdict__lmdb_page_node(const struct file *file, const unsigned char *page, size_t at,
                            struct node *node);

@@ -4,7 +4,8 @@
 
 enum {
     DEPTH_MAX = 32,
-    FREE_CHUNK = 512
+    FREE_CHUNK = 512,
+    NODE_ALIGN = 2
 };
 
 /* Of the low byte of a tree's flags; the free list's also keeps flags of the environment. */
@@ -32,6 +33,7 @@ struct walk_state {
     struct visit *visits;
     size_t visit_count, visit_capacity;
     unsigned char page[65536];
+    bool taken[65536 / NODE_ALIGN]; /* of the page: bytes that belong to an entry */
 };
 
 static int no_memory_to_check(void)
@@ -177,10 +179,80 @@ static bool is_less(pdict_slice a, pdict_slice b)
     return order < 0 || (order == 0 && a.size < b.size);
 }
 
+/* The free list's keys are the numbers of transactions. */
+static bool is_number(const struct walk_state *s, pdict_slice key, uint64_t *out)
+{
+    if (key.size != sizeof(*out))
+        return false;
+    memcpy(out, key.data, sizeof(*out));
+    return *out <= s->file->meta.txn_id;
+}
+
+static bool is_in_order(const struct walk_state *s, enum tree_kind kind, pdict_slice a,
+                        pdict_slice b)
+{
+    uint64_t first = 0, second = 0;
+
+    if (kind != TREE_FREE)
+        return is_less(a, b);
+    return is_number(s, a, &first) && is_number(s, b, &second) && first < second;
+}
+
+static bool is_key(const struct walk_state *s, const struct visit *at, const struct node *node)
+{
+    uint64_t number;
+
+    return at->kind != TREE_FREE || is_number(s, node->key, &number);
+}
+
+/* Bytes of an entry, its filling up included. */
+static uint64_t node_size(const struct visit *at, const struct node *node)
+{
+    uint64_t size = NODE_HEAD + node->key.size;
+
+    if (at->height == 1)
+        size += node->flags & NODE_OVERFLOW ? sizeof(uint64_t) : node->data_size;
+    return (size + NODE_ALIGN - 1) / NODE_ALIGN * NODE_ALIGN;
+}
+
+/* False: part of it belongs to another entry, or lies outside of the page. */
+static bool take(struct walk_state *s, const struct visit *at, const struct node *node,
+                 uint64_t *total)
+{
+    size_t start = (size_t)((const unsigned char *)node->key.data - s->page) - NODE_HEAD;
+    uint64_t size = node_size(at, node);
+
+    if (size > s->file->page_size - start)
+        return false;
+    *total += size;
+    for (size_t i = start / NODE_ALIGN; i < (start + size) / NODE_ALIGN; i++) {
+        if (s->taken[i])
+            return false;
+        s->taken[i] = true;
+    }
+    return true;
+}
+
+/* LMDB moves the entries of a page by their sizes, so they have to fill its end without a gap. */
+static int check_room(struct walk_state *s, const struct visit *at, size_t count)
+{
+    uint64_t total = 0;
+    struct node node;
+
+    memset(s->taken, 0, sizeof(s->taken));
+    for (size_t i = 0; i < count; i++) {
+        if (!pdict__lmdb_page_node(s->file, s->page, i, &node) || !take(s, at, &node, &total))
+            return pdict__lmdb_page_damaged(s->file, at->page, "an entry leaves its place");
+    }
+    return total == pdict__lmdb_page_room(s->file, s->page)
+               ? PDICT_OK
+               : pdict__lmdb_page_damaged(s->file, at->page, "its entries leave a gap");
+}
+
 static int check_page(struct walk_state *s, const struct visit *at)
 {
     uint16_t expected = at->height == 1 ? PAGE_LEAF : PAGE_BRANCH;
-    struct node node, before;
+    struct node node, before = { 0 };
     size_t count;
     int status;
 
@@ -190,12 +262,12 @@ static int check_page(struct walk_state *s, const struct visit *at)
         return pdict__lmdb_page_damaged(s->file, at->page, "its header cannot be true");
     if (count < (expected == PAGE_BRANCH && at->kind != TREE_FREE ? 2 : 1))
         return pdict__lmdb_page_damaged(s->file, at->page, "it has too few entries");
+    status = check_room(s, at, count);
     for (size_t i = 0; i < count && status == PDICT_OK; i++, before = node) {
-        if (!pdict__lmdb_page_node(s->file, s->page, i, &node))
-            return pdict__lmdb_page_damaged(s->file, at->page, "an entry leaves it");
-        /* The first key of a branch means nothing; the free list's keys are numbers. */
-        if (i > (expected == PAGE_BRANCH) && at->kind != TREE_FREE &&
-            !is_less(before.key, node.key))
+        pdict__lmdb_page_node(s->file, s->page, i, &node);
+        if (i >= (expected == PAGE_BRANCH) && !is_key(s, at, &node))
+            return pdict__lmdb_page_damaged(s->file, at->page, "a key of it cannot be true");
+        if (i > (expected == PAGE_BRANCH) && !is_in_order(s, at->kind, before.key, node.key))
             return pdict__lmdb_page_damaged(s->file, at->page, "its keys are out of order");
         status = expected == PAGE_BRANCH ? push(s, node.child, at->height - 1u, at->kind)
                                          : check_leaf_node(s, at, &node);

@@ -321,6 +321,31 @@ TEST(lmdb_files, preflight_finds_a_page_that_two_places_refer_to)
     CHECK(damaged_by_second_child(test_path("store"), true) > 0);
 }
 
+/* LMDB moves the entries of a page by their sizes and the page's free space, so both must agree. */
+TEST(lmdb_files, preflight_finds_entries_that_do_not_fill_their_page)
+{
+    const char *path = test_path("store");
+    size_t size, pages = 0, damaged = 0;
+    char *file;
+
+    make_full_store(path);
+    file = test_file(path, &size);
+    for (size_t page = 2; page < size / PAGE; page++) {
+        uint16_t upper;
+
+        if (!is_tree_page(file, page))
+            continue;
+        memcpy(&upper, file + page * PAGE + 14, sizeof(upper));
+        upper -= 2;
+        overwrite(path, page * PAGE + 14, &upper, sizeof(upper));
+        pages++;
+        damaged += open_status(path, checked) == PDICT_DAMAGED;
+        overwrite(path, page * PAGE, file + page * PAGE, PAGE);
+    }
+    CHECK(damaged > pages / 4); /* the others are free */
+    CHECK_OK(open_status(path, checked));
+}
+
 TEST(lmdb_files, what_passes_the_preflight_is_read_without_a_crash_whatever_byte_is_flipped)
 {
     enum {
