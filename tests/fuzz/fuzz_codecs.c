@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Any text as codecs: refused, or written in a form that parses to the same and is final. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "value/value.h"
 
 static pdict_allocator allocator;
-
-static void expect(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static struct buf formatted(const struct codecs *codecs)
 {

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as a descriptor: refused, or written again as exactly these bytes. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "value/value.h"
-
-static void expect(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* The last line may be wrong: decode looks at its form only. */
 static void encode_again(pdict_slice text, const struct descriptor *descriptor)

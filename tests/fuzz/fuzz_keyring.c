@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as a keyring: refused, or opened to a ring that is written as exactly these bytes. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "value/value.h"
 
 static const uint8_t map_id[MAP_ID_SIZE] = "fuzz";
@@ -9,12 +8,6 @@ static pdict_allocator allocator;
 
 static pdict_cipher cheap_cipher, open_cipher;
 static pdict_codec cheap, open_to_all;
-
-static void expect(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* A memory-hard derivation would cost the fuzzer all its speed, and is not ours to test. */
 static int cheap_derive(const pdict_kdf *kdf, pdict_slice password, void *out, size_t out_size)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as a record of a plain, unchecked or encrypted map: refused, or decoded to one value. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "value/value.h"
 
 #define MAX_VALUE 65536
@@ -16,12 +15,6 @@ enum {
     MAPS
 };
 static struct pipeline *maps[MAPS];
-
-static void expect(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static struct pipeline *open_map(const char *text, bool has_checksum)
 {

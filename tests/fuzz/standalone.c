@@ -7,9 +7,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MAX_FILE_SIZE (1 << 20)
-#define MAX_PREFIXES  512 /* of one file, so that a large one stays quick */
-#define MAX_MUTATIONS 512
+#define MAX_FILE_SIZE  (1 << 20)
+#define MAX_VARIATIONS 512 /* of each kind, of one file, so that a large one stays quick */
+#define LARGE_FILE     16384
+#define FEW_VARIATIONS 64 /* of a larger one: it is a whole store */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,14 +34,15 @@ static void run(const uint8_t *data, size_t size)
 
 static void run_with_variations(uint8_t *data, size_t size)
 {
-    size_t step = size / MAX_PREFIXES + 1;
+    size_t most = size > LARGE_FILE ? FEW_VARIATIONS : MAX_VARIATIONS;
+    size_t step = size / most + 1;
     uint64_t random = 0x9e3779b97f4a7c15u; /* fixed: the same inputs each time */
     size_t i;
 
     run(data, size);
     for (i = 0; i < size; i += step)
         run(data, i);
-    for (i = 0; size > 0 && i < MAX_MUTATIONS; i++) {
+    for (i = 0; size > 0 && i < most; i++) {
         uint8_t *byte;
         uint8_t was;
 
