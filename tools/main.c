@@ -110,6 +110,13 @@ const struct verb tool_verbs[] = {
       tool_expire,
       "Expired entries are absent in any case; this gives their space back, in short steps, while\n"
       "others read and write. Programs that put entries with a time to live do so themselves.\n" },
+    { "limit", "STORE [NAME=VALUE]...", "how large a map may grow, and what goes when it is full",
+      1, -1, OPTIONS_STORE | OPT(MAP) | OPT(QUIET), tool_limit,
+      "  pdict limit app.db max_entries=1000000 max_bytes=2GiB evict=lru\n"
+      "Prints the limits of the map and how full it is; with NAME=VALUE those are changed, and\n"
+      "what is above them goes. max_entries and max_bytes: 0 is no limit. evict: lru, fifo, ttl.\n"
+      "on_full: evict, or error, with which puts into a full map fail. All programs that use the\n"
+      "map keep to them from then on. No passphrase is needed.\n" },
     { "migrate", "STORE NEW", "copy maps into a new store, by another backend or other codecs", 2,
       2, OPTIONS_STORE | OPTIONS_SECRET | OPT(MAP) | OPT(CODECS) | OPT(VERIFY) | OPT(QUIET),
       tool_migrate,

@@ -235,6 +235,7 @@ int tool_backup(struct invocation *in);
 int tool_compact(struct invocation *in);
 int tool_train(struct invocation *in);
 int tool_expire(struct invocation *in);
+int tool_limit(struct invocation *in);
 int tool_migrate(struct invocation *in);
 int tool_passwd(struct invocation *in);
 int tool_slot(struct invocation *in);

@@ -54,6 +54,22 @@ static void add_cache(const pdict *d, pdict_stats *stats)
     stats->cache_bytes = cache->bytes;
 }
 
+static int read_limits(const pdict *d, void *reader, pdict_stats *stats)
+{
+    struct store *store = d->map->store;
+    struct limits limits;
+    struct usage usage;
+    int status = pdict__limits_read(store, reader, d->map->number, &limits);
+
+    if (status != PDICT_OK || !pdict__has_limits(&limits))
+        return status;
+    stats->max_entries = limits.max_entries;
+    stats->max_bytes = limits.max_bytes;
+    status = pdict__usage_read(store, reader, d->map->number, &usage);
+    stats->evictions = usage.evictions;
+    return status;
+}
+
 static int read_stats(const pdict *d, unsigned flags, void *reader, pdict_stats *stats)
 {
     struct store *store = d->map->store;
@@ -69,6 +85,8 @@ static int read_stats(const pdict *d, unsigned flags, void *reader, pdict_stats 
                                    &stats->count);
     if (status == PDICT_OK && (flags & PDICT_STATS_SIZES))
         status = walk_sizes(d, reader, stats);
+    if (status == PDICT_OK)
+        status = read_limits(d, reader, stats);
     return status;
 }
 

@@ -245,13 +245,14 @@ int pdict_del_many(pdict *d, const pdict_slice *keys, size_t count, int *statuse
 static int clear_inside(void *ctx, struct store *store, void *txn)
 {
     const pdict *d = ctx;
-    pdict_scan everything = { .flags = PDICT_SCAN_NO_VALUES };
-    size_t count;
+    struct erasure everything = { .scan = { .flags = PDICT_SCAN_NO_VALUES },
+                                  .most = CLEAR_CHUNK,
+                                  .rows = CLEAR_CHUNK };
     int status;
 
     do
-        status = pdict__erase(store, txn, d->map->number, &everything, CLEAR_CHUNK, false, &count);
-    while (status == PDICT_OK && count > 0);
+        status = pdict__erase(store, txn, d->map->number, &everything);
+    while (status == PDICT_OK && everything.count > 0);
     return status;
 }
 

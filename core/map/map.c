@@ -52,6 +52,8 @@ static int read_stored(struct store *store, void *txn, const char *name, struct 
         status = read_system(store, txn, out->number, SYSTEM_KEYRING, &out->keyring);
     if (status == PDICT_OK)
         status = read_system(store, txn, out->number, SYSTEM_KEYRING_COPY, &out->keyring_copy);
+    if (status == PDICT_OK)
+        status = pdict__limits_read(store, txn, out->number, &out->limits);
     return status;
 }
 
@@ -99,6 +101,8 @@ static int create_inside(void *ctx, struct store *store, void *txn)
         status = write_system(store, txn, number, SYSTEM_KEYRING, &stored->keyring);
     if (status == PDICT_OK)
         status = write_system(store, txn, number, SYSTEM_KEYRING_COPY, &stored->keyring);
+    if (status == PDICT_OK && pdict__has_limits(&stored->limits))
+        status = pdict__limits_begin(store, txn, number, &stored->limits);
     return status;
 }
 
@@ -148,6 +152,7 @@ static int create_map(struct store *store, const struct map_wish *wish)
     int status;
 
     stored_init(&stored, &store->allocator);
+    stored.limits = wish->limits;
     status = new_descriptor(store, wish, &descriptor);
     if (status == PDICT_OK)
         status = new_keyring(store, wish, &descriptor, &stored, &ring);
@@ -214,10 +219,11 @@ static int agree_codecs(const struct map *map, const struct map_wish *wish)
     return status;
 }
 
-static int agree(const struct map *map, const struct map_wish *wish)
+static int agree(const struct map *map, const struct map_wish *wish, const struct limits *limits)
 {
     const struct descriptor *descriptor = &map->descriptor;
     char wanted[24], actual[24];
+    int status;
 
     if (wish->has_max_value && wish->max_value != descriptor->max_value) {
         snprintf(wanted, sizeof(wanted), "%" PRIu64, wish->max_value);
@@ -227,6 +233,8 @@ static int agree(const struct map *map, const struct map_wish *wish)
     if (wish->has_checksum >= 0 && (wish->has_checksum != 0) != descriptor->has_checksum)
         return contradiction(map->store, wish, "checksum", wish->has_checksum ? "on" : "off",
                              descriptor->has_checksum ? "on" : "off");
+    if ((status = pdict__limits_agree(map, wish, limits)) != PDICT_OK)
+        return status;
     return agree_codecs(map, wish);
 }
 
@@ -299,7 +307,7 @@ static int build_pipeline(struct map *map, const struct map_wish *wish,
     if (status == PDICT_OK)
         status = parse_codecs(map, stored);
     if (status == PDICT_OK)
-        status = agree(map, wish);
+        status = agree(map, wish, &stored->limits);
     if (status == PDICT_OK)
         status = pdict__pipeline_open(&config, &map->pipeline);
     if (status == PDICT_OK && wish->opened_slot)

@@ -49,6 +49,13 @@ struct map {
     struct map *next;                  /* under store->maps_lock */
 };
 
+enum asked_limit {
+    ASKED_MAX_ENTRIES = 1 << 0,
+    ASKED_MAX_BYTES = 1 << 1,
+    ASKED_EVICT = 1 << 2,
+    ASKED_ON_FULL = 1 << 3
+};
+
 /* What the opener asked for; what was not asked for is taken from the map, or its default. */
 struct map_wish {
     const char *name;
@@ -59,6 +66,8 @@ struct map_wish {
     bool has_max_value;
     struct secret secret;
     pdict_kdf kdf; /* salt not used */
+    struct limits limits;
+    unsigned asked_limits; /* enum asked_limit: which of them were asked for */
     bool may_create;
     int64_t timeout_ms;
     unsigned *opened_slot; /* NULL, or receives the slot that the secret opened; 0: none */
@@ -67,6 +76,7 @@ struct map_wish {
 /* The SYSTEM values of a map, copied out of a snapshot; empty: there is none. */
 struct stored_map {
     uint32_t number;
+    struct limits limits;
     struct buf descriptor, codecs, keyring, keyring_copy;
 };
 
@@ -177,6 +187,14 @@ int pdict__put_plan(const pdict *d, const pdict_put_options *how, struct put_pla
 int pdict__plan_times(const pdict *d, const pdict_pair_times *times, struct put_plan *plan);
 /* What a put answers for the kind and status of its change. */
 int pdict__put_result(const struct put_plan *plan, int kind, int status);
+
+/* ---- limits.c ---- */
+
+/* Does the opener ask for other limits than the map has? PDICT_CONTRADICTION. */
+int pdict__limits_agree(const struct map *map, const struct map_wish *wish,
+                        const struct limits *limits);
+/* Limits that a new map is to have. PDICT_UNSUPPORTED. */
+int pdict__limits_begin(struct store *store, void *txn, uint32_t map, const struct limits *limits);
 
 /* ---- slices.c: many changes in several commits ---- */
 

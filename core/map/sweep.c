@@ -58,16 +58,17 @@ static int sweep_inside(void *ctx, struct store *store, void *txn)
 {
     struct step *step = ctx;
     int64_t until_ms = pdict__steady_ms() + STEP_MS;
-    pdict_scan due = due_at(pdict__now(&store->clock));
-    size_t count;
+    struct erasure erasure = { .scan = due_at(pdict__now(&store->clock)),
+                               .most = BATCH_ROWS,
+                               .rows = BATCH_ROWS,
+                               .is_told = true };
     int status;
 
     do {
-        status = pdict__erase(store, txn, step->map, &due, BATCH_ROWS, true, &count);
-        if (status != PDICT_OK)
+        if ((status = pdict__erase(store, txn, step->map, &erasure)) != PDICT_OK)
             return status;
-        step->swept->removed += count;
-        step->swept->has_more = count == BATCH_ROWS;
+        step->swept->removed += erasure.count;
+        step->swept->has_more = erasure.count == BATCH_ROWS;
     } while (step->swept->has_more && step->swept->removed < STEP_ROWS &&
              pdict__steady_ms() < until_ms);
     return PDICT_OK;

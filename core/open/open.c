@@ -164,6 +164,14 @@ void pdict_store_close(pdict_store *handle)
 
 /* ---- map ---- */
 
+static unsigned asked_limits(const pdict_option_value *values)
+{
+    return (values[OPTION_MAX_ENTRIES].is_set ? ASKED_MAX_ENTRIES : 0u) |
+           (values[OPTION_MAX_BYTES].is_set ? ASKED_MAX_BYTES : 0u) |
+           (values[OPTION_EVICT].is_set ? ASKED_EVICT : 0u) |
+           (values[OPTION_ON_FULL].is_set ? ASKED_ON_FULL : 0u);
+}
+
 static struct map_wish map_wish(const struct opening *opening)
 {
     const pdict_option_value *values = opening->settings.values;
@@ -182,6 +190,11 @@ static struct map_wish map_wish(const struct opening *opening)
         .secret = { is_passphrase ? options->passphrase : options->key, is_passphrase,
                     values[OPTION_KEY_CACHE].number != 0 },
         .kdf = kdf,
+        .limits = { .max_entries = (uint64_t)values[OPTION_MAX_ENTRIES].number,
+                    .max_bytes = (uint64_t)values[OPTION_MAX_BYTES].number,
+                    .evict = (unsigned)values[OPTION_EVICT].number,
+                    .on_full = (unsigned)values[OPTION_ON_FULL].number },
+        .asked_limits = asked_limits(values),
         .may_create = values[OPTION_MODE].number == MODE_RWC,
         .timeout_ms = values[OPTION_TIMEOUT].number,
     };

@@ -28,6 +28,7 @@ struct gate_page {
     pthread_mutex_t mutex; /* robust: it survives the death of who holds it */
     _Atomic uint64_t is_poisoned;
     _Atomic int64_t checkpoint_wanted_ms; /* steady clock; 0: by nobody */
+    uint64_t limits_word;                 /* moves when limits do; under the mutex */
     uint8_t secret[RING_SECRET_SIZE];     /* random, of this page */
     struct ring ring;
 };

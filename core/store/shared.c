@@ -124,6 +124,23 @@ void pdict__shared_publish(struct store *store, struct token before, struct toke
         pdict__ring_publish(ring, before, after, hashes, count);
 }
 
+/* ---- limits ---- */
+
+uint64_t pdict__shared_limits_word(const struct store *store)
+{
+    const struct gate_page *page = store->gatefile.page;
+
+    return page ? page->limits_word : store->limits_word;
+}
+
+void pdict__shared_limits_moved(struct store *store)
+{
+    if (store->gatefile.page)
+        store->gatefile.page->limits_word++;
+    else
+        store->limits_word++;
+}
+
 /* ---- checkpoints ---- */
 
 int pdict__checkpoint(struct store *store, bool wait)

@@ -9,6 +9,7 @@
 #include "base/chores.h"
 #include "base/hash.h"
 #include "store/gatefile.h"
+#include "store/limits.h"
 
 /*
  * Lock order, outermost first: registry (open/registry.c), the lead of the queue, gate (one writer),
@@ -253,6 +254,8 @@ struct store {
     struct chore sync_chore;
     pdict_change shared[GROUP_CHANGES]; /* of a group, in the order of the queue */
     struct removals removals;           /* of a group */
+    struct limits_memo limits;
+    uint64_t limits_word; /* where there is no gate file; see shared.c */
 
     struct coherence coherence;
     uint8_t hash_secret[HASH_SECRET_SIZE]; /* for hashes of keys */
@@ -301,6 +304,9 @@ const uint8_t *pdict__shared_secret(const struct store *store);
  * the transaction and is now. Else as pdict__ring_publish(). */
 void pdict__shared_publish(struct store *store, struct token before, struct token after,
                            const uint64_t *hashes, size_t count);
+/* Under the gate: a word that moves with every change of the limits of a map, whoever makes it. */
+uint64_t pdict__shared_limits_word(const struct store *store);
+void pdict__shared_limits_moved(struct store *store);
 /* Fold in the log, with the gate held. While one waits for readers, a kept snapshot is in its way;
  * true as well where such a wish could not be heard. */
 int pdict__checkpoint(struct store *store, bool wait);
@@ -311,10 +317,16 @@ void pdict__removals_add(struct store *store, pdict_slice key);
 
 /* ---- erase.c ---- */
 
-/* Delete the first rows, `most` of them, that the scan finds, expired or not; `is_told`: they are
- * removals of the commit. */
-int pdict__erase(struct store *store, void *txn, uint32_t map, const pdict_scan *scan, size_t most,
-                 bool is_told, size_t *count);
+/* Which rows are to go: the first that the scan finds, expired or not. */
+struct erasure {
+    pdict_scan scan;
+    size_t most;          /* at once; fewer when... */
+    uint64_t rows, bytes; /* ...there were so many, and so much of keys and records, already */
+    bool is_told;         /* they are removals of the commit */
+    size_t count;         /* out: how many went */
+};
+
+int pdict__erase(struct store *store, void *txn, uint32_t map, struct erasure *erasure);
 
 /* ---- reader.c: snapshots ---- */
 

@@ -179,7 +179,7 @@ static int apply(struct store *store, void *txn, uint32_t map, pdict_change *cha
     int64_t now_ms = pdict__now(&store->clock);
 
     stamp_created(changes, count, now_ms);
-    return store->backend->apply(store->engine, txn, map, changes, count, now_ms);
+    return pdict__rows_apply(store, txn, map, changes, count, now_ms);
 }
 
 /* End a transaction in which everything has gone as `status` says. */

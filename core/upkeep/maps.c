@@ -73,7 +73,7 @@ void pdict__map_list_free(struct map_list *list)
 static const char *const names[MAP_TEXTS] = {
     [TEXT_DESCRIPTOR] = SYSTEM_DESCRIPTOR,     [TEXT_CODECS] = SYSTEM_CODECS,
     [TEXT_KEYRING] = SYSTEM_KEYRING,           [TEXT_KEYRING_COPY] = SYSTEM_KEYRING_COPY,
-    [TEXT_DICTIONARIES] = SYSTEM_DICTIONARIES,
+    [TEXT_DICTIONARIES] = SYSTEM_DICTIONARIES, [TEXT_LIMITS] = SYSTEM_LIMITS,
 };
 
 void pdict__map_texts_init(struct map_texts *texts, const pdict_allocator *allocator)

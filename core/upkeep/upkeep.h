@@ -75,6 +75,7 @@ enum map_text {
     TEXT_KEYRING,
     TEXT_KEYRING_COPY,
     TEXT_DICTIONARIES,
+    TEXT_LIMITS,
     MAP_TEXTS
 };
 

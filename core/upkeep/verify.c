@@ -260,6 +260,32 @@ static int check_counts(struct scope *scope, uint64_t keys)
     return find(scope, PDICT_FINDING_COUNT, PDICT_DAMAGED, (pdict_slice){ 0 }, text);
 }
 
+/* What is kept for the limits of a map. */
+static int check_usage(struct scope *scope)
+{
+    struct store *store = scope->v->store;
+    struct usage counted = { 0 }, usage = { 0 };
+    struct limits limits;
+    char text[160];
+    int status = pdict__limits_read(store, scope->v->reader, scope->map.number, &limits);
+
+    if (status == PDICT_OK && (!pdict__has_limits(&limits) || scope->has_gaps))
+        return PDICT_OK;
+    if (status == PDICT_OK)
+        status = pdict__usage_read(store, scope->v->reader, scope->map.number, &usage);
+    if (status == PDICT_OK)
+        status = pdict__usage_count(store, scope->v->reader, scope->map.number, &counted);
+    if (status != PDICT_OK)
+        return find_status(scope, PDICT_FINDING_COUNT, status, (pdict_slice){ 0 });
+    if (usage.entries == counted.entries && usage.bytes == counted.bytes)
+        return PDICT_OK;
+    snprintf(text, sizeof(text),
+             "for its limits the map counts %" PRIu64 " entries of %" PRIu64
+             " bytes, and has %" PRIu64 " of %" PRIu64,
+             usage.entries, usage.bytes, counted.entries, counted.bytes);
+    return find(scope, PDICT_FINDING_COUNT, PDICT_DAMAGED, (pdict_slice){ 0 }, text);
+}
+
 /* ---- maps ---- */
 
 static int check_texts(struct scope *scope, const struct map_texts *texts)
@@ -295,6 +321,8 @@ static int check_inside(struct scope *scope, const struct map_texts *texts)
     if ((status = check_order(scope, &keys)) != PDICT_OK)
         return status;
     if ((status = check_counts(scope, keys)) != PDICT_OK)
+        return status;
+    if ((status = check_usage(scope)) != PDICT_OK)
         return status;
     return ask_engine(scope);
 }

@@ -69,6 +69,10 @@ typedef struct pdict_options {
  * | `timeout`    | duration, default `10s`        | longest wait for another writer               |
  * | `max_value`  | size, default `64MiB`          | largest value, fixed at creation              |
  * | `checksum`   | `on` (default), `off`          | fixed at creation; sealed records need none   |
+ * | `max_entries`, | a number, a size; default `0` | limits, given at creation; 0: none; see       |
+ * | `max_bytes`  |                                | pdict/limits.h, also for changing them        |
+ * | `evict`      | `lru` (default), `fifo`, `ttl` | who goes from a full map                      |
+ * | `on_full`    | `evict` (default), `error`     | with `error`: puts fail with PDICT_LIMIT      |
  * | `kdf`        | `interactive`, `moderate`      | cost of a passphrase at creation: 64 MiB x 2, |
  * |              | (default), `sensitive`, `test` | 256 MiB x 3, 1 GiB x 4; `test` protects nothing |
  * | `key_cache`  | `on` (default), `off`          | reopening with a passphrase costs no          |

@@ -25,6 +25,7 @@
 #include <pdict/batch.h>       /* many keys at once; iteration */
 #include <pdict/transaction.h> /* several keys and maps, all or nothing */
 #include <pdict/store.h>       /* the maps of a store; facts about them */
+#include <pdict/limits.h>      /* how large a map may grow */
 #include <pdict/secret.h>      /* passphrases and keys */
 #include <pdict/upkeep.h>      /* verify, repair, back up, compact, migrate, train */
 

@@ -104,6 +104,10 @@ typedef struct pdict_stats {
     uint64_t cache_evictions;
     uint64_t cache_entries;
     uint64_t cache_bytes; /**< all memory of entries and of what finds them */
+    /** The limits of the map, see pdict/limits.h; 0: none. */
+    uint64_t max_entries;
+    uint64_t max_bytes;
+    uint64_t evictions; /**< of entries that had not expired, by all processes */
 } pdict_stats;
 
 #define PDICT_STATS_INIT                                                                           \

@@ -78,14 +78,15 @@ typedef struct pdict_slice {
     X(FORKED,         -33, "the handle was inherited through a fork that it cannot survive")         \
     X(CANCELLED,      -34, "a callback of the caller asked to stop")                                 \
     X(PERMISSION,     -35, "the operating system denies access to the path")                         \
-    X(SKIP,           -36, "extensions only: nothing was gained, keep the input as it is")
+    X(SKIP,           -36, "extensions only: nothing was gained, keep the input as it is")           \
+    X(LIMIT,          -37, "the map is full, and nothing of it may go")
 /* clang-format on */
 
 enum pdict_status {
 #define PDICT_STATUS_ENUM(name, value, meaning) PDICT_##name = (value),
     PDICT_STATUS_MAP(PDICT_STATUS_ENUM)
 #undef PDICT_STATUS_ENUM
-    PDICT_STATUS_LOWEST = -36
+    PDICT_STATUS_LOWEST = -37
 };
 
 /**

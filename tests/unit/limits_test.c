@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT */
+/* Limits of maps: never more than they allow, the right ones go, and the account is exact. */
+#include "maps.h"
+
+#include <stdio.h>
+
+#include "process_fixture.h"
+
+static void put_number(pdict *d, int number)
+{
+    char key[16];
+
+    snprintf(key, sizeof(key), "key %03d", number);
+    put(d, key, "ten bytes!");
+}
+
+/* Those below, at once. */
+static void put_numbers(pdict *d, int count)
+{
+    pdict_pair *pairs = test_alloc((size_t)count * sizeof(*pairs));
+
+    for (int i = 0; i < count; i++) {
+        char *key = test_alloc(16);
+
+        snprintf(key, 16, "key %03d", i);
+        pairs[i] = (pdict_pair){ pdict_str(key), pdict_str("ten bytes!") };
+    }
+    CHECK_OK(pdict_put_many(d, pairs, (size_t)count, NULL, NULL));
+}
+
+static void check_number(pdict *d, int number, bool is_there)
+{
+    char key[16];
+
+    snprintf(key, sizeof(key), "key %03d", number);
+    check_value(d, key, is_there ? "ten bytes!" : NULL);
+}
+
+static pdict_store *store_of(const struct setup *setup)
+{
+    pdict_options options = test_options(false);
+    char uri[512];
+    pdict_store *store;
+
+    snprintf(uri, sizeof(uri), "%s", setup_uri(setup, "a", ""));
+    *strchr(uri, '?') = '\0';
+    CHECK_OK(pdict_store_open(uri, &options, &store));
+    return store;
+}
+
+static pdict_limits limits_of(const struct setup *setup)
+{
+    pdict_limits limits = PDICT_LIMITS_INIT;
+    pdict_store *store = store_of(setup);
+
+    CHECK_OK(pdict_limits_get(store, "main", &limits));
+    pdict_store_close(store);
+    return limits;
+}
+
+static int set_limits(const struct setup *setup, pdict_limits limits)
+{
+    pdict_store *store = store_of(setup);
+    int status;
+
+    limits.struct_size = sizeof(limits);
+    status = pdict_limits_set(store, "main", &limits);
+    pdict_store_close(store);
+    return status;
+}
+
+static int print_finding(void *ctx, const pdict_finding *finding)
+{
+    (void)ctx;
+    fprintf(stderr, "verify: %s\n", finding->text);
+    return 0;
+}
+
+/* The account is what a walk finds, within the limits, and verify agrees. */
+static void check_account(const struct setup *setup)
+{
+    pdict_limits limits = limits_of(setup);
+    pdict_verify_options options = PDICT_VERIFY_OPTIONS_INIT;
+    pdict_verify_result result = PDICT_VERIFY_RESULT_INIT;
+    pdict_store *store = store_of(setup);
+
+    options.finding = print_finding;
+    if (setup->is_sealed)
+        options.key = test_key;
+    CHECK_OK(pdict_verify(store, &options, &result));
+    CHECK_INT(result.findings, 0);
+    CHECK_INT(limits.entries, result.records);
+    CHECK_INT(limits.bytes, result.bytes);
+    CHECK(limits.max_entries == 0 || limits.entries <= limits.max_entries);
+    CHECK(limits.max_bytes == 0 || limits.bytes <= limits.max_bytes);
+    pdict_store_close(store);
+}
+
+/* ---- who goes ---- */
+
+static void check_fifo(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "&max_entries=3&evict=fifo");
+    pdict_stats stats = PDICT_STATS_INIT;
+
+    for (int i = 0; i < 3; i++)
+        put_number(d, i);
+    put_number(d, 0);
+    put_number(d, 3);
+    check_number(d, 0, false);
+    for (int i = 1; i < 4; i++)
+        check_number(d, i, true);
+    CHECK_OK(pdict_stats_get(d, 0, &stats));
+    CHECK_INT(stats.max_entries, 3);
+    CHECK_INT(stats.evictions, 1);
+    CHECK_INT(stats.count, 3);
+    check_account(setup);
+    pdict_close(d);
+}
+
+TEST(limits, fifo_lets_the_first_inserted_go_although_it_was_updated)
+{
+    for_each_setup(check_fifo);
+}
+
+static void check_lru(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "&max_entries=3");
+
+    for (int i = 0; i < 3; i++, test_now_ms++)
+        put_number(d, i);
+    put_number(d, 0);
+    test_now_ms++;
+    put_number(d, 3);
+    check_number(d, 1, false);
+    check_number(d, 0, true);
+    check_number(d, 3, true);
+    check_account(setup);
+    pdict_close(d);
+}
+
+TEST(limits, lru_lets_the_longest_unwritten_go)
+{
+    for_each_setup(check_lru);
+}
+
+static void check_ttl(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "&max_entries=4&evict=ttl");
+
+    put(d, "never", "v");
+    put_ttl(d, "late", "v", 3000);
+    put_ttl(d, "soon", "v", 1000);
+    put(d, "never too", "v");
+    put_ttl(d, "later", "v", 4000);
+    check_value(d, "soon", NULL);
+    put(d, "third", "v");
+    check_value(d, "late", NULL);
+    put(d, "fourth", "v");
+    check_value(d, "later", NULL);
+    put(d, "fifth", "v");
+    check_value(d, "never", NULL);
+    check_value(d, "never too", "v");
+    check_account(setup);
+    pdict_close(d);
+}
+
+TEST(limits, ttl_lets_the_soonest_to_expire_go_and_the_others_in_their_order)
+{
+    for_each_setup(check_ttl);
+}
+
+static void check_expired_first(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "&max_entries=3&evict=fifo&sweep=manual");
+    pdict_stats stats = PDICT_STATS_INIT;
+
+    put(d, "first", "v");
+    put_ttl(d, "dead", "v", 10);
+    put(d, "third", "v");
+    test_now_ms += 10;
+    put(d, "fourth", "v");
+    check_value(d, "first", "v");
+    CHECK_OK(pdict_stats_get(d, 0, &stats));
+    CHECK_INT(stats.evictions, 0);
+    CHECK_INT(stats.count, 3);
+    check_account(setup);
+    pdict_close(d);
+}
+
+TEST(limits, expired_entry_goes_before_any_that_lives)
+{
+    for_each_setup(check_expired_first);
+}
+
+/* ---- how much ---- */
+
+static void check_bytes(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "&max_bytes=2000&evict=fifo&durability=unsafe");
+    char value[2001];
+
+    memset(value, 'v', sizeof(value));
+    for (int i = 0; i < 200; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "%d", i);
+        CHECK_OK(pdict_put(d, pdict_str(key), pdict_bytes(value, (size_t)i * 7 % 500), NULL));
+        check_account(setup);
+    }
+    check_value(d, "0", NULL);
+    CHECK(limits_of(setup).bytes > 500);
+    pdict_close(d);
+}
+
+TEST(limits, map_never_holds_more_bytes_than_it_may)
+{
+    for_each_setup(check_bytes);
+}
+
+static void check_too_big(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "&max_bytes=500");
+    unsigned random = 7;
+    uint8_t value[600];
+
+    for (size_t i = 0; i < sizeof(value); i++)
+        value[i] = (uint8_t)((random = random * 1103515245 + 12345) >> 24);
+    put(d, "k", "v");
+    CHECK_STATUS(pdict_put(d, pdict_str("big"), pdict_bytes(value, sizeof(value)), NULL),
+                 PDICT_TOO_BIG);
+    check_value(d, "k", "v");
+    check_account(setup);
+    pdict_close(d);
+}
+
+TEST(limits, entry_that_does_not_fit_alone_is_refused_and_nothing_goes)
+{
+    for_each_setup(check_too_big);
+}
+
+/* All kinds of changes, at random; after each the account is exact. */
+static void check_exact(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a",
+                          "&max_entries=100&sweep=manual&maintenance=manual&durability=unsafe");
+    unsigned random = 7;
+
+    for (int i = 0; i < 400; i++) {
+        char key[16], other[16];
+        pdict_pair pairs[2];
+        pdict *txn;
+
+        random = random * 1103515245 + 12345;
+        snprintf(key, sizeof(key), "%u", random >> 16 & 127);
+        snprintf(other, sizeof(other), "%u", random >> 20 & 255);
+        pairs[0] = (pdict_pair){ pdict_str(key), pdict_bytes(key, random >> 18 & 1) };
+        pairs[1] = (pdict_pair){ pdict_str(other), pdict_str("other value") };
+        switch (random >> 24 & 7) {
+        case 0:
+            CHECK_OK(pdict_put_many(d, pairs, 2, NULL, NULL));
+            break;
+        case 1:
+            (void)pdict_del(d, pairs[0].key);
+            break;
+        case 2:
+            put_ttl(d, key, "expires", 1 + (random >> 16 & 15));
+            break;
+        case 3:
+            test_now_ms += 3;
+            break;
+        case 4:
+            CHECK_OK(pdict_begin(d, 0, &txn));
+            (void)pdict_del(txn, pairs[1].key);
+            put(txn, key, "in a transaction");
+            CHECK_OK(pdict_commit(txn));
+            break;
+        case 5:
+            CHECK_OK(pdict_maintain(d, 0));
+            break;
+        default:
+            put(d, key, "value");
+        }
+        if (i == 300)
+            CHECK_OK(pdict_clear(d, PDICT_CLEAR_EVERYTHING));
+        if (i % 8 == 0)
+            check_account(setup);
+    }
+    check_account(setup);
+    pdict_close(d);
+}
+
+TEST(limits, account_is_exact_after_every_kind_of_change)
+{
+    for_each_setup(check_exact);
+}
+
+static void check_many(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "&max_entries=10&evict=fifo");
+
+    put_numbers(d, 500);
+    CHECK_INT(count_of(d), 10);
+    check_number(d, 489, false);
+    check_number(d, 490, true);
+    check_account(setup);
+    pdict_close(d);
+}
+
+TEST(limits, many_put_at_once_leave_the_last_of_them)
+{
+    for_each_setup(check_many);
+}
+
+/* ---- full, and nothing may go ---- */
+
+static void check_error(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "&max_entries=2&on_full=error&sweep=manual");
+    pdict_pair pairs[] = { { pdict_str("x"), pdict_str("v") }, { pdict_str("y"), pdict_str("v") } };
+    pdict *txn;
+
+    put(d, "a", "v");
+    CHECK_STATUS(pdict_put_many(d, pairs, 2, NULL, NULL), PDICT_LIMIT);
+    check_value(d, "x", NULL);
+    put_ttl(d, "b", "v", 10);
+    CHECK_STATUS(pdict_put(d, pdict_str("c"), pdict_str("v"), NULL), PDICT_LIMIT);
+    CHECK(strstr(pdict_error_text(), "max_entries=2") != NULL);
+    check_value(d, "c", NULL);
+    put(d, "a", "an update is no growth");
+    CHECK_OK(pdict_begin(d, 0, &txn));
+    put(txn, "c", "v");
+    CHECK_OK(pdict_del(txn, pdict_str("a")));
+    CHECK_OK(pdict_commit(txn));
+    check_value(d, "a", NULL);
+    test_now_ms += 10;
+    put(d, "d", "takes the place of what has expired");
+    CHECK_STATUS(pdict_put(d, pdict_str("e"), pdict_str("v"), NULL), PDICT_LIMIT);
+    CHECK_OK(pdict_del(d, pdict_str("c")));
+    put(d, "e", "v");
+    check_account(setup);
+    pdict_close(d);
+}
+
+TEST(limits, full_map_refuses_what_would_grow_it_and_nothing_else)
+{
+    for_each_setup(check_error);
+}
+
+/* ---- giving, changing, keeping ---- */
+
+static void check_given(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "");
+    pdict_limits limits;
+
+    put_numbers(d, 1500);
+    limits = limits_of(setup);
+    CHECK_INT(limits.max_entries, 0);
+    CHECK_INT(limits.entries, 1500);
+    check_number(d, 5, true);
+    CHECK_OK(set_limits(setup, (pdict_limits){ .max_entries = 60, .evict = PDICT_EVICT_FIFO }));
+    CHECK_INT(count_of(d), 60);
+    check_number(d, 5, false);
+    check_number(d, 1440, true);
+    put_number(d, 2000);
+    check_number(d, 1440, false);
+    CHECK_INT(limits_of(setup).evictions, 1441);
+    check_account(setup);
+    CHECK_OK(set_limits(setup, (pdict_limits){ .max_entries = 0 }));
+    put_numbers(d, 100);
+    CHECK_INT(count_of(d), 160);
+    pdict_close(d);
+}
+
+TEST(limits, map_that_is_open_keeps_to_limits_that_it_is_given)
+{
+    for_each_setup(check_given);
+}
+
+static void check_lru_given(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "");
+
+    for (int i = 0; i < 5; i++, test_now_ms++)
+        put_number(d, i);
+    CHECK_OK(set_limits(setup, (pdict_limits){ .max_entries = 5 }));
+    put_number(d, 0);
+    test_now_ms++;
+    put_number(d, 5);
+    check_number(d, 1, false);
+    check_number(d, 0, true);
+    pdict_close(d);
+}
+
+TEST(limits, entries_from_before_lru_count_as_used_when_they_were_made)
+{
+    for_each_setup(check_lru_given);
+}
+
+static void check_contradiction(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "&max_entries=5&evict=fifo"), *other;
+
+    CHECK_OK(setup_try(setup, "a", "&max_entries=5", &other));
+    pdict_close(other);
+    CHECK_OK(setup_try(setup, "a", "", &other));
+    pdict_close(other);
+    CHECK_STATUS(setup_try(setup, "a", "&max_entries=6", &other), PDICT_CONTRADICTION);
+    CHECK_STATUS(setup_try(setup, "a", "&max_bytes=1MiB", &other), PDICT_CONTRADICTION);
+    CHECK_STATUS(setup_try(setup, "a", "&evict=lru", &other), PDICT_CONTRADICTION);
+    CHECK_STATUS(setup_try(setup, "a", "&on_full=error", &other), PDICT_CONTRADICTION);
+    CHECK_STATUS(set_limits(setup, (pdict_limits){ .evict = 3 }), PDICT_INVAL);
+    pdict_close(d);
+}
+
+TEST(limits, opening_with_other_limits_than_the_map_has_is_refused)
+{
+    for_each_setup(check_contradiction);
+}
+
+TEST(limits, limits_of_a_map_that_is_not_there_are_not_found)
+{
+    pdict_limits limits = PDICT_LIMITS_INIT;
+    pdict_options options = test_options(false);
+    pdict_store *store;
+
+    CHECK_OK(pdict_store_open("memory:a?mode=rwc", &options, &store));
+    CHECK_STATUS(pdict_limits_get(store, "none", &limits), PDICT_NO_MAP);
+    CHECK_STATUS(pdict_limits_set(store, "none", &limits), PDICT_NO_MAP);
+    limits.struct_size = 0;
+    CHECK_STATUS(pdict_limits_get(store, "none", &limits), PDICT_INVAL);
+    CHECK_STATUS(pdict_limits_set(store, "none", &limits), PDICT_INVAL);
+    pdict_store_close(store);
+}
+
+/* ---- in company ---- */
+
+static void limit_later(struct child *child, const char *path)
+{
+    pdict_limits limits = PDICT_LIMITS_INIT;
+    pdict_options options = test_options(false);
+    pdict_store *store;
+
+    step_done(child);
+    limits.max_entries = 3;
+    limits.evict = PDICT_EVICT_FIFO;
+    CHECK_OK(pdict_store_open(path, &options, &store));
+    CHECK_OK(pdict_limits_set(store, "main", &limits));
+    pdict_store_close(store);
+}
+
+static void check_elsewhere(const struct setup *setup)
+{
+    struct child child;
+    char uri[512];
+    pdict *d;
+
+    if (!setup->is_persistent)
+        return;
+    snprintf(uri, sizeof(uri), "%s", setup_uri(setup, "a", ""));
+    *strchr(uri, '?') = '\0';
+    child = start(limit_later, uri);
+    await_step(&child);
+    d = setup_open(setup, "a", "");
+    for (int i = 0; i < 5; i++)
+        put_number(d, i);
+    check_number(d, 0, true);
+    next_step(&child);
+    finish(&child);
+    check_number(d, 1, false);
+    check_number(d, 2, true);
+    put_number(d, 5);
+    check_number(d, 2, false);
+    CHECK_INT(count_of(d), 3);
+    check_account(setup);
+    pdict_close(d);
+}
+
+TEST(limits, process_that_has_the_map_open_keeps_to_limits_that_another_gives_it)
+{
+    for_each_setup(check_elsewhere);
+}
+
+static void check_evicted_from_cache(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "&max_entries=2&evict=fifo");
+    pdict_pair pairs[] = { { pdict_str("x"), pdict_str("v") },
+                           { pdict_str("y"), pdict_str("v") },
+                           { pdict_str("z"), pdict_str("v") } };
+
+    put_number(d, 0);
+    put_number(d, 1);
+    check_number(d, 0, true);
+    put_number(d, 2);
+    check_number(d, 0, false);
+    check_number(d, 1, true);
+    /* What was just put went at once. */
+    CHECK_OK(pdict_put_many(d, pairs, 3, NULL, NULL));
+    check_value(d, "x", NULL);
+    check_value(d, "z", "v");
+    pdict_close(d);
+}
+
+TEST(limits, evicted_entry_is_gone_from_the_cache)
+{
+    for_each_setup(check_evicted_from_cache);
+}
+
+static void check_migrated(const struct setup *setup)
+{
+    pdict_options options = test_options(false);
+    pdict_store *store;
+    char uri[512];
+    pdict *d;
+
+    if (!setup->is_persistent || setup->is_sealed)
+        return;
+    d = setup_open(setup, "a", "&max_entries=5&evict=fifo");
+    for (int i = 0; i < 8; i++)
+        put_number(d, i);
+    pdict_close(d);
+    store = store_of(setup);
+    snprintf(uri, sizeof(uri), "sqlite:%s", test_path("moved-%zu", (size_t)(setup - setups)));
+    CHECK_OK(pdict_migrate(store, uri, NULL, NULL));
+    pdict_store_close(store);
+    CHECK_OK(pdict_open(uri, &options, &d));
+    CHECK_INT(count_of(d), 5);
+    put_number(d, 8);
+    check_number(d, 3, false);
+    CHECK_INT(count_of(d), 5);
+    pdict_close(d);
+}
+
+TEST(limits, migrated_map_keeps_its_limits)
+{
+    for_each_setup(check_migrated);
+}
