@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Making and freeing a cache and its entries; what is unlinked is freed once nobody reads it. */
+#include "map/access.h"
 #include "map/cache.h"
 
 #include <stdlib.h>
@@ -42,14 +43,12 @@ struct entry *pdict__entry_new(struct cache *cache, const struct entry_plan *pla
     entry->value_size = (uint32_t)plan->value.size;
     entry->key_size = (uint16_t)plan->key.size;
     entry->flags = flags;
-    atomic_init(&entry->visited, 0);
+    atomic_init(&entry->visited, VISITED_NOT);
     entry->version = plan->version;
     atomic_init(&entry->stamp, (uint64_t)plan->created_ms << 16);
     if (flags & ENTRY_EXPIRES)
         memcpy(entry->bytes, &plan->expires_ms, sizeof(plan->expires_ms));
     pdict__copy((uint8_t *)entry_key(entry), plan->key.data, plan->key.size);
-    memcpy((uint8_t *)entry_key(entry) + plan->key.size, &plan->stored_size,
-           sizeof(plan->stored_size));
     if (plan->value.data)
         memcpy((uint8_t *)entry + value_at, plan->value.data, plan->value.size);
     return entry;
@@ -200,6 +199,7 @@ int pdict__cache_new(const struct cache_config *config, struct cache **out)
     cache->wipes = config->wipes;
     cache->reclaim_at = cache->reclaim_batch = RECLAIM_AT;
     atomic_init(&cache->budget, config->budget);
+    atomic_init(&cache->tick, VISITED_ONLY);
     memcpy(cache->secret, config->secret, sizeof(cache->secret));
     pthread_mutex_init(&cache->retired_lock, NULL);
     pdict__slab_init(&cache->slab, &cache->allocator);

@@ -35,10 +35,10 @@ struct entry {
     uint32_t value_size;
     uint16_t key_size;
     uint8_t flags;
-    _Atomic uint8_t visited; /* since the hand of the eviction last came by */
+    _Atomic uint8_t visited; /* since the hand of the eviction last came by, and when: access.h */
     uint64_t version;
     _Atomic uint64_t stamp; /* created_ms << 16 | the floor at which it was last known to be true */
-    uint8_t bytes[];        /* [expires_ms], key, u32 size of the record, up to 7 bytes, value */
+    uint8_t bytes[];        /* [expires_ms], key, up to 7 bytes, value */
 };
 
 #define ENTRY_HEAD     24
@@ -53,7 +53,7 @@ static inline const uint8_t *entry_key(const struct entry *entry)
 
 static inline size_t entry_value_at(size_t expires_size, size_t key_size)
 {
-    return (ENTRY_HEAD + expires_size + key_size + sizeof(uint32_t) + 7) & ~(size_t)7;
+    return (ENTRY_HEAD + expires_size + key_size + 7) & ~(size_t)7;
 }
 
 /* Aligned to 8 bytes. */
@@ -74,14 +74,6 @@ static inline int64_t entry_expires_ms(const struct entry *entry)
 static inline int64_t entry_created_ms(const struct entry *entry)
 {
     return (int64_t)atomic_load_explicit(&entry->stamp, memory_order_relaxed) >> 16;
-}
-
-static inline uint32_t entry_stored_size(const struct entry *entry)
-{
-    uint32_t size;
-
-    memcpy(&size, entry_key(entry) + entry->key_size, sizeof(size));
-    return size;
 }
 
 /* ---- buckets: one cache line each ---- */
@@ -171,6 +163,7 @@ struct cache {
     bool uses_system_clock;
     bool is_sealed; /* entries hold records, not values */
     bool wipes;
+    _Atomic uint8_t tick; /* what a hit leaves in `visited` */
     struct clock clock;
     _Atomic uintptr_t tables[SHARDS];
     uint8_t secret[HASH_SECRET_SIZE];
@@ -229,7 +222,6 @@ struct entry_plan {
     pdict_slice value;
     uint64_t version;
     int64_t created_ms, expires_ms;
-    uint32_t stored_size;
     uint8_t flags; /* ENTRY_ABSENT or 0 */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading through the cache: hits, what is doubted, what is missing; and what own commits leave. */
 #include "map/cached.h"
+#include "map/access.h"
 
 /* ---- keeping up with other processes ---- */
 
@@ -128,10 +129,26 @@ static bool is_fresh(const struct entry *entry, uint16_t floor)
     return (uint16_t)atomic_load_explicit(&entry->stamp, memory_order_acquire) == floor;
 }
 
+/* Kept from eviction, but not used. */
 static void touch(struct entry *entry)
 {
-    if (!atomic_load_explicit(&entry->visited, memory_order_relaxed))
-        atomic_store_explicit(&entry->visited, 1, memory_order_relaxed);
+    if (atomic_load_explicit(&entry->visited, memory_order_relaxed) == VISITED_NOT)
+        atomic_store_explicit(&entry->visited, VISITED_ONLY, memory_order_relaxed);
+}
+
+void pdict__cache_visit(const pdict *d, struct entry *entry)
+{
+    const _Atomic uint8_t *tick = &d->cache->tick;
+    pdict_slice key = { entry_key(entry), entry->key_size };
+
+    if (atomic_load_explicit(&entry->visited, memory_order_relaxed) ==
+        atomic_load_explicit(tick, memory_order_relaxed))
+        return;
+    if (d->access && pdict__access_note(d->access, key, entry_created_ms(entry)))
+        atomic_store_explicit(&entry->visited, atomic_load_explicit(tick, memory_order_relaxed),
+                              memory_order_relaxed);
+    else
+        touch(entry);
 }
 
 static void view_entry(const struct entry *entry, hazard_slot *slot, pdict_view *out)
@@ -167,11 +184,12 @@ static int view_record(const pdict *d, const struct entry *entry, hazard_slot *s
 /* An entry that is true and pinned with the slot, as a result. */
 static int answer(const pdict *d, struct entry *entry, hazard_slot *slot, pdict_view *out)
 {
-    touch(entry);
     if ((entry->flags & ENTRY_ABSENT) || is_expired(d->cache, entry)) {
+        touch(entry);
         pdict__hazard_release(slot);
         return PDICT_NOTFOUND;
     }
+    pdict__cache_visit(d, entry);
     if (d->cache->is_sealed)
         return view_record(d, entry, slot, out);
     view_entry(entry, slot, out);
@@ -225,8 +243,7 @@ static struct entry_plan plan_of(const pdict_row *row)
     return (struct entry_plan){ .key = row->key,
                                 .version = row->version,
                                 .created_ms = row->created_ms,
-                                .expires_ms = row->expires_ms,
-                                .stored_size = (uint32_t)row->value.size };
+                                .expires_ms = row->expires_ms };
 }
 
 static struct entry *decode_entry(const pdict *d, struct workbench *bench, const pdict_row *row)
@@ -290,6 +307,8 @@ static int view_row(const pdict *d, const struct cache_look *look, const pdict_r
         pdict__hazard_release(look->slot);
     }
     pdict__bench_give(d->map->pipeline, bench);
+    if (status == PDICT_OK)
+        pdict__use(d, row->key, row->created_ms);
     return status;
 }
 
@@ -379,21 +398,7 @@ int pdict__get_cached(const pdict *d, pdict_slice key, pdict_view *out)
     return read_through(d, &look, entry, key, out);
 }
 
-static void tell_meta(const pdict *d, const struct entry *entry, pdict_meta *meta)
-{
-    struct record_header header = { .plain_size = entry->value_size };
-    pdict_slice record = { entry_value(entry), entry->value_size };
-
-    if (d->cache->is_sealed)
-        pdict__record_header_read(record, &header);
-    meta->version = entry->version;
-    meta->created_ms = entry_created_ms(entry);
-    meta->expires_ms = entry_expires_ms(entry);
-    meta->value_size = header.plain_size;
-    meta->stored_size = entry_stored_size(entry);
-}
-
-bool pdict__peek_cached(const pdict *d, pdict_slice key, bool *is_there, pdict_meta *meta)
+bool pdict__peek_cached(const pdict *d, pdict_slice key, bool *is_there)
 {
     struct cache_look look;
     struct entry *entry;
@@ -404,11 +409,8 @@ bool pdict__peek_cached(const pdict *d, pdict_slice key, bool *is_there, pdict_m
     if (!look.slot)
         return false;
     *is_there = look.is_true && !(entry->flags & ENTRY_ABSENT) && !is_expired(d->cache, entry);
-    if (*is_there) {
+    if (*is_there)
         touch(entry);
-        if (meta)
-            tell_meta(d, entry, meta);
-    }
     pdict__hazard_release(look.slot);
     return look.is_true;
 }

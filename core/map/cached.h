@@ -22,11 +22,13 @@ struct cache_look {
 /* The entry of a key, pinned with look->slot; NULL: none. */
 struct entry *pdict__cache_look(const pdict *d, pdict_slice key, struct cache_look *look);
 
+/* An entry of d->cache is used: for its eviction, and for its access time. */
+void pdict__cache_visit(const pdict *d, struct entry *entry);
 /* d->cache is not NULL. */
 int pdict__get_cached(const pdict *d, pdict_slice key, pdict_view *out);
 
-/* Does the cache know at once whether the key is there? Then `meta`, if not NULL, is filled. */
-bool pdict__peek_cached(const pdict *d, pdict_slice key, bool *is_there, pdict_meta *meta);
+/* Does the cache know at once whether the key is there? */
+bool pdict__peek_cached(const pdict *d, pdict_slice key, bool *is_there);
 /* Read many keys from one snapshot, into views and cache. As pdict_get_many(). */
 int pdict__get_many_cached(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
                            int *statuses);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pdict_get(): a hit is one short function without a lock; everything rare is elsewhere. */
+#include "map/access.h"
 #include "map/cached.h"
 
 static int get_row_view(const pdict *d, void *reader, pdict_slice key, pdict_view *out)
@@ -16,6 +17,8 @@ static int get_row_view(const pdict *d, void *reader, pdict_slice key, pdict_vie
     row.key = key;
     status = pdict__view_fill(d, bench, &row, out);
     pdict__bench_give(d->map->pipeline, bench);
+    if (status == PDICT_OK)
+        pdict__use(d, key, row.created_ms);
     return status;
 }
 
@@ -85,17 +88,27 @@ static PDICT__WITHIN bool is_current(const struct coherence *coherence, uint64_t
     return pdict__ticket_holds(coherence, gen, token);
 }
 
-static PDICT__WITHIN void view_near(struct entry *entry, uint64_t stamp, hazard_slot *slot,
+static PDICT__WITHIN void view_near(const struct entry *entry, uint64_t stamp, hazard_slot *slot,
                                     pdict_view *out)
 {
-    if (!atomic_load_explicit(&entry->visited, memory_order_relaxed))
-        atomic_store_explicit(&entry->visited, 1, memory_order_relaxed);
     out->data = entry_value(entry);
     out->size = entry->value_size;
     out->version = entry->version;
     out->created_ms = (int64_t)stamp >> 16;
     out->expires_ms = entry_expires_ms(entry);
     out->pin = pdict__view_pin_slot(slot);
+}
+
+static PDICT__APART int visit(const pdict *d, struct entry *entry)
+{
+    pdict__cache_visit(d, entry);
+    return PDICT_OK;
+}
+
+static PDICT__WITHIN bool is_visited(const struct cache *cache, const struct entry *entry)
+{
+    return atomic_load_explicit(&entry->visited, memory_order_relaxed) ==
+           atomic_load_explicit(&cache->tick, memory_order_relaxed);
 }
 
 static PDICT__WITHIN int finish(const pdict *d, struct entry *entry, uint64_t stamp,
@@ -105,7 +118,7 @@ static PDICT__WITHIN int finish(const pdict *d, struct entry *entry, uint64_t st
 
     pdict__count_one(&counters->hits);
     view_near(entry, stamp, slot, out);
-    return PDICT_OK;
+    return PDICT__RARE(!is_visited(d->near, entry)) ? visit(d, entry) : PDICT_OK;
 }
 
 static bool is_expired(const struct cache *cache, const struct entry *entry)
@@ -217,9 +230,10 @@ static void prefetch_all(const struct cache *cache, const pdict_slice *keys, siz
 }
 
 /* One key of many: pinned and believed, present or absent. False: not to be had at once. */
-static bool look_near(const struct cache *cache, uint64_t hash, pdict_slice key, hazard_slot *slot,
+static bool look_near(const pdict *d, uint64_t hash, pdict_slice key, hazard_slot *slot,
                       pdict_view *view, int *status)
 {
+    const struct cache *cache = d->near;
     struct entry *entry = slot ? find_near(cache, hash, key, slot) : NULL;
     uint64_t stamp;
 
@@ -240,24 +254,26 @@ static bool look_near(const struct cache *cache, uint64_t hash, pdict_slice key,
     }
     *status = PDICT_OK;
     view_near(entry, stamp, slot, view);
+    if (!is_visited(cache, entry))
+        pdict__cache_visit(d, entry);
     return true;
 }
 
-static size_t look_at_some(const struct cache *cache, const pdict_slice *keys, size_t count,
-                           pdict_view *views, int *statuses)
+static size_t look_at_some(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
+                           int *statuses)
 {
     struct hazards *mine = pdict__hazards;
     uint64_t hashes[TOGETHER];
     size_t at = 0;
 
-    prefetch_all(cache, keys, count, hashes);
+    prefetch_all(d->near, keys, count, hashes);
     for (size_t i = 0; i < count; i++) {
         hazard_slot *slot;
 
         while (at < HAZARD_SLOTS && atomic_load_explicit(&mine->slots[at], memory_order_relaxed))
             at++;
         slot = at < HAZARD_SLOTS ? &mine->slots[at] : pdict__hazard_take();
-        if (!look_near(cache, hashes[i], keys[i], slot, &views[i], &statuses[i]))
+        if (!look_near(d, hashes[i], keys[i], slot, &views[i], &statuses[i]))
             return i;
     }
     return count;
@@ -277,8 +293,7 @@ static void count_many(const pdict *d, const int *statuses, size_t count)
 bool pdict__get_many_near(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
                           int *statuses)
 {
-    const struct cache *cache = d->near;
-    const struct coherence *coherence = cache->coherence;
+    const struct coherence *coherence = d->near->coherence;
     uint64_t gen = atomic_load_explicit(&coherence->gen, memory_order_acquire);
     size_t done = 0, some, found;
 
@@ -286,7 +301,7 @@ bool pdict__get_many_near(const pdict *d, const pdict_slice *keys, size_t count,
         return false;
     do {
         some = count - done < TOGETHER ? count - done : TOGETHER;
-        found = look_at_some(cache, keys + done, some, views + done, statuses + done);
+        found = look_at_some(d, keys + done, some, views + done, statuses + done);
         done += found;
     } while (found == some && done < count);
     if (done == count && is_current(coherence, gen)) {

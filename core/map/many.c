@@ -16,6 +16,8 @@ static int get_each(const pdict *d, void *reader, struct workbench *bench, const
         if (statuses[i] == PDICT_OK) {
             row.key = keys[i];
             statuses[i] = pdict__view_fill(d, bench, &row, &views[i]);
+            if (statuses[i] == PDICT_OK)
+                pdict__use(d, keys[i], row.created_ms);
         }
         if (statuses[i] != PDICT_OK && statuses[i] != PDICT_NOTFOUND && result == PDICT_OK)
             result = statuses[i];

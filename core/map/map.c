@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "map/access.h"
 #include "map/cache.h"
 #include "map/map.h"
 
@@ -412,8 +413,10 @@ void pdict__map_release(struct map *map)
         *link = map->next;
     }
     pthread_mutex_unlock(&store->maps_lock);
-    if (is_last)
-        map_free(map);
+    if (!is_last)
+        return;
+    pdict__access_free(map->access);
+    map_free(map);
 }
 
 /* ---- the cache ---- */

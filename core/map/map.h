@@ -33,6 +33,7 @@ int pdict__map_count(struct map *map, int64_t now_ms, uint64_t *count);
 
 struct cache; /* cache.h */
 struct entry;
+struct access; /* access.h */
 
 struct map {
     struct store *store;
@@ -45,6 +46,7 @@ struct map {
     _Atomic(struct cache *) cache;     /* NULL: no handle asked for one; made under maps_lock */
     _Atomic(uint64_t) untrained_bytes; /* put since a dictionary was last tried, see train.c */
     _Atomic(uint64_t) train_at;        /* bytes; 0: the first time */
+    struct access *access;             /* NULL: no handle asked for one; made under maps_lock */
     unsigned references;               /* under store->maps_lock */
     struct map *next;                  /* under store->maps_lock */
 };
@@ -98,6 +100,9 @@ struct cache_wish {
 /* Join the cache of the map, or make it; NULL where the store has no change token.
  * PDICT_CONTRADICTION: another handle wants another kind. */
 int pdict__map_cache(struct map *map, const struct cache_wish *wish, struct cache **out);
+/* Join the notes of what is used in the map, or make them. Handles may differ: the finest
+ * granularity of any counts. */
+int pdict__map_access(struct map *map, int64_t granularity_ms, struct access **out);
 /* A name that a map can have: 1-200 bytes of UTF-8 without control characters. */
 int pdict__map_name_check(const char *name);
 
@@ -114,8 +119,9 @@ struct pdict {
     struct cache *near;  /* the cache, where a hit needs no more than a look; else NULL */
     struct cache *cache; /* of the map; NULL: this handle reads around it */
     struct map *map;
-    struct txn_map *part; /* of a transaction (txn.h); else NULL */
-    char *name;           /* of the map, when it was opened */
+    struct access *access; /* of the map; NULL: what is used through this handle is not noted */
+    struct txn_map *part;  /* of a transaction (txn.h); else NULL */
+    char *name;            /* of the map, when it was opened */
     bool is_read_only;
     int durability;
     int64_t sync_within_ms; /* of ordered commits */
@@ -195,6 +201,16 @@ int pdict__limits_agree(const struct map *map, const struct map_wish *wish,
                         const struct limits *limits);
 /* Limits that a new map is to have. PDICT_UNSUPPORTED. */
 int pdict__limits_begin(struct store *store, void *txn, uint32_t map, const struct limits *limits);
+
+/* ---- access.c: when entries were last used ---- */
+
+/* A key is being used, whose entry was created then. */
+void pdict__use(const pdict *d, pdict_slice key, int64_t created_ms);
+/* What changes of the handle's map have put was used. */
+void pdict__use_puts(const pdict *d, const pdict_change *changes, size_t count);
+/* When the row of a key was last used, or created, as far as this process knows. */
+int pdict__last_used(const pdict *d, void *reader, pdict_slice key, const pdict_row *row,
+                     int64_t *accessed_ms);
 
 /* ---- slices.c: many changes in several commits ---- */
 

@@ -194,8 +194,11 @@ static int commit_addition(struct addition *a)
     int status =
         a->d->part ? add_in_transaction(a) : pdict__commit_for(a->d, &commit, a->plan.durability);
 
-    return status == PDICT_OK ? pdict__put_result(&a->plan, a->plan.kind, a->change.status)
-                              : status;
+    if (status != PDICT_OK)
+        return status;
+    if (!a->d->part)
+        pdict__use_puts(a->d, &a->change, 1);
+    return pdict__put_result(&a->plan, a->plan.kind, a->change.status);
 }
 
 int pdict_add(pdict *d, pdict_slice key, int64_t delta, const pdict_put_options *how,

@@ -58,6 +58,8 @@ int pdict__change(const pdict *d, pdict_change *changes, size_t count, unsigned 
         status = pdict__commit_for(d, &commit, durability);
         if (commit.prepared)
             pdict__entry_free(d->cache, commit.prepared);
+        if (status == PDICT_OK)
+            pdict__use_puts(d, changes, count);
         return status;
     }
     status = check_writable(d);
@@ -87,7 +89,9 @@ static int show(const pdict *d, struct workbench *bench, const pdict_row *row,
 
 int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader_fn, void *ctx)
 {
+    int64_t created_ms = 0;
     struct workbench *bench;
+    bool is_there;
     void *reader;
     pdict_row row;
     int status;
@@ -95,14 +99,18 @@ int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader_fn, void *c
     if ((status = pdict__begin(d, &reader)) != PDICT_OK)
         return status;
     status = pdict__row_get(d, reader, key, &row);
-    if (status == PDICT_OK) {
+    is_there = status == PDICT_OK;
+    if (is_there) {
         row.key = key;
+        created_ms = row.created_ms;
         bench = pdict__bench_take(d->map->pipeline);
         status = bench ? show(d, bench, &row, reader_fn, ctx) : PDICT_NOMEM;
         if (bench)
             pdict__bench_give(d->map->pipeline, bench);
     }
     pdict__end(d, reader);
+    if (is_there)
+        pdict__use(d, key, created_ms);
     return status;
 }
 
@@ -113,7 +121,7 @@ int pdict_contains(pdict *d, pdict_slice key, bool *out)
     int status;
 
     *out = false;
-    if (d->cache && pdict__peek_cached(d, key, out, NULL))
+    if (d->cache && pdict__peek_cached(d, key, out))
         return PDICT_OK;
     if ((status = pdict__begin(d, &reader)) != PDICT_OK)
         return status;
@@ -148,20 +156,19 @@ static int meta_give(pdict_meta *meta, pdict_meta *out)
 int pdict_meta_get(pdict *d, pdict_slice key, pdict_meta *out)
 {
     pdict_meta meta = PDICT_META_INIT;
-    bool is_there;
     void *reader;
     pdict_row row;
     int status;
 
     if (out->struct_size < sizeof(out->struct_size))
         return pdict_fail(PDICT_INVAL, "pdict_meta: set struct_size, see PDICT_META_INIT");
-    if (d->cache && pdict__peek_cached(d, key, &is_there, &meta))
-        return is_there ? meta_give(&meta, out) : PDICT_NOTFOUND;
     if ((status = pdict__begin(d, &reader)) != PDICT_OK)
         return status;
     status = pdict__row_get(d, reader, key, &row);
     if (status == PDICT_OK)
         status = meta_of(&row, &meta);
+    if (status == PDICT_OK)
+        status = pdict__last_used(d, reader, key, &row, &meta.accessed_ms);
     pdict__end(d, reader);
     return status == PDICT_OK ? meta_give(&meta, out) : status;
 }

@@ -105,6 +105,7 @@ int pdict_join(pdict *txn, pdict *d, pdict **out)
 /* What a commit of one map consists of. */
 struct part_commit {
     struct commit commit;
+    const struct txn_map *part;
     struct txn_row **rows;
     pdict_change *changes;
 };
@@ -167,6 +168,7 @@ static int fill_part(const struct txn_map *part, struct part_commit *out)
     out->changes = pdict__calloc(allocator, 2 * part->n_written, sizeof(*out->changes));
     if (!out->changes)
         return PDICT_NOMEM;
+    out->part = part;
     out->commit.map = part->handle.map->number;
     out->commit.changes = out->changes;
     for (size_t i = 0; i < part->n_written; i++)
@@ -205,6 +207,15 @@ static size_t count_written(const struct txn *txn, size_t *n_maps)
     return n;
 }
 
+static void use_puts(const struct txn_commit *commit)
+{
+    for (size_t i = 0; i < commit->n_parts; i++) {
+        const struct part_commit *part = &commit->parts[i];
+
+        pdict__use_puts(&part->part->handle, part->changes, part->commit.count);
+    }
+}
+
 static int write_out(struct txn_commit *commit)
 {
     struct commit *first = &commit->parts[0].commit;
@@ -216,7 +227,9 @@ static int write_out(struct txn_commit *commit)
     first->prepare = validate;
     first->ctx = commit;
     first->is_held = commit->txn->is_exclusive;
-    return pdict__commit_for(commit->strictest, first, 0);
+    if ((status = pdict__commit_for(commit->strictest, first, 0)) == PDICT_OK)
+        use_puts(commit);
+    return status;
 }
 
 static int commit_writes(struct txn *txn, size_t n_maps)

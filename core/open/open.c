@@ -204,11 +204,25 @@ static int open_cache(pdict *d, const struct cache_wish *wish)
 {
     int status = pdict__map_cache(d->map, wish, &d->cache);
 
-    if (status != PDICT_OK)
-        pdict__map_release(d->map);
-    else if (!wish->is_sealed && wish->coherence != COHERENCE_BOUNDED)
+    if (status == PDICT_OK && !wish->is_sealed && wish->coherence != COHERENCE_BOUNDED)
         d->near = d->cache;
     return status;
+}
+
+/* Who asks for nothing gets access times where they can be kept. */
+static int open_access(pdict *d, const struct opening *opening, int64_t granularity_ms)
+{
+    const struct store *store = d->map->store;
+
+    if (granularity_ms == 0 || d->is_read_only || store->is_read_only)
+        return PDICT_OK;
+    if (pdict__stack_base(&store->stack)->access_put)
+        return pdict__map_access(d->map, granularity_ms, &d->access);
+    if (!opening->settings.values[OPTION_ACCESS].is_set)
+        return PDICT_OK;
+    return pdict_fail(PDICT_UNSUPPORTED,
+                      "%s: %s keeps no access times; leave access= out, or say access=off",
+                      store->path, store->stack.name);
 }
 
 static int fill_handle(pdict *d, const struct opening *opening, struct store *store)
@@ -216,9 +230,12 @@ static int fill_handle(pdict *d, const struct opening *opening, struct store *st
     const char *name = opening->settings.values[OPTION_MAP].text;
     struct map_wish wish = map_wish(opening);
     struct cache_wish cache_wish;
+    int64_t granularity_ms;
     int status;
 
     if ((status = pdict__settings_cache(&opening->settings, &cache_wish)) != PDICT_OK)
+        return status;
+    if ((status = pdict__settings_access(&opening->settings, &granularity_ms)) != PDICT_OK)
         return status;
     d->name = pdict__strdup(&store->allocator, name, strlen(name));
     if (!d->name)
@@ -231,7 +248,12 @@ static int fill_handle(pdict *d, const struct opening *opening, struct store *st
     d->delay_us = number(opening, OPTION_COMMIT_DELAY);
     if ((status = pdict__map_open(store, &wish, &d->map)) != PDICT_OK)
         return status;
-    return open_cache(d, &cache_wish);
+    status = open_cache(d, &cache_wish);
+    if (status == PDICT_OK)
+        status = open_access(d, opening, granularity_ms);
+    if (status != PDICT_OK)
+        pdict__map_release(d->map);
+    return status;
 }
 
 static int open_map(struct opening *opening, pdict **out)

@@ -44,7 +44,8 @@ enum core_option {
     OPTION_MAINTENANCE,
     OPTION_SWEEP,
     OPTION_CACHE,
-    OPTION_COHERENCE
+    OPTION_COHERENCE,
+    OPTION_ACCESS
 };
 
 enum open_mode {
@@ -63,6 +64,8 @@ int pdict__settings_read(const struct uri *uri, const pdict_options *options, st
 int pdict__settings_durability(const char *text, int *durability, int64_t *sync_within_ms);
 /* PDICT_INVAL: what cache= or coherence= says is malformed. */
 int pdict__settings_cache(const struct option_set *settings, struct cache_wish *out);
+/* The granularity of access times; 0: off. PDICT_INVAL. */
+int pdict__settings_access(const struct option_set *settings, int64_t *granularity_ms);
 
 /* ---- place.c: which file a path means, and which backend it belongs to ---- */
 

@@ -101,6 +101,10 @@ const pdict_option_spec pdict__core_options[] = {
                            .type = PDICT_OPTION_TEXT,
                            .fallback = "strict",
                            .help = "strict, bounded:MS or private; the same for all handles" },
+    [OPTION_ACCESS] = { .name = "access",
+                        .type = PDICT_OPTION_TEXT,
+                        .fallback = "60s",
+                        .help = "how far stored access times may lag behind, or off" },
     { .name = NULL },
 };
 
@@ -257,4 +261,23 @@ int pdict__settings_cache(const struct option_set *settings, struct cache_wish *
     if ((status = read_cache(settings, out)) != PDICT_OK)
         return status;
     return read_coherence(settings, out);
+}
+
+/* ---- access times ---- */
+
+#define GRANULARITY_LEAST 4
+#define GRANULARITY_MOST  ((int64_t)366 * 86400000)
+
+int pdict__settings_access(const struct option_set *settings, int64_t *granularity_ms)
+{
+    const char *text = settings->values[OPTION_ACCESS].text;
+
+    *granularity_ms = 0;
+    if (strcmp(text, "off") == 0)
+        return PDICT_OK;
+    if (pdict__parse_duration(text, granularity_ms) && *granularity_ms >= GRANULARITY_LEAST &&
+        *granularity_ms <= GRANULARITY_MOST)
+        return PDICT_OK;
+    return pdict_fail(PDICT_INVAL, "open: access=%s is neither off nor a time from 4ms to 366d",
+                      text);
 }

@@ -84,6 +84,7 @@ typedef struct pdict_options {
  * |              | `sealed:SIZE`                  | `64MiB`; see "The cache" below                |
  * | `coherence`  | `strict` (default),            | what a hit promises; the same for all handles |
  * |              | `bounded:MS`, `private`        | of a store in a process                       |
+ * | `access`     | `off`, duration, default `60s` | how far stored access times may lag behind    |
  *
  * Backends add options of their own; codecs take theirs after a colon. pdict_info_next() lists all.
  * Every compressor takes two more: `smallest=SIZE`, default 32, below which values are stored as
@@ -356,6 +357,7 @@ typedef struct pdict_meta {
     int64_t expires_ms;   /**< 0 = never */
     uint64_t value_size;  /**< bytes of the value */
     uint64_t stored_size; /**< bytes of its record: header, compressed and sealed payload, tag */
+    int64_t accessed_ms;  /**< when it was last read or put, as docs/time.md says */
 } pdict_meta;
 
 #define PDICT_META_INIT                                                                            \
@@ -364,7 +366,7 @@ typedef struct pdict_meta {
     }
 
 /**
- * Read the facts about an entry without decoding it.
+ * Read the facts about an entry from the store, without decoding it.
  *
  * @param[in,out] out  struct_size set by the caller.
  * @return PDICT_OK; PDICT_NOTFOUND; PDICT_FORMAT: the record's header is malformed.

@@ -217,6 +217,7 @@ static int64_t kill_at(void *ctx)
 /* The clock is read once for the call, and once in the transaction of each part. */
 static void load_until_killed(const char *uri, struct load *load, int calls)
 {
+    const pdict_setting no_access = { "access", "off" };
     pdict_options options = PDICT_OPTIONS_INIT;
     pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
     int wait_status = 0;
@@ -228,6 +229,8 @@ static void load_until_killed(const char *uri, struct load *load, int calls)
     if (child == 0) {
         options.clock = kill_at;
         options.clock_ctx = &calls;
+        options.settings = &no_access;
+        options.n_settings = 1;
         if (pdict_open(uri, &options, &d) == PDICT_OK) {
             how.flags = PDICT_PUT_IN_SLICES;
             pdict_put_many(d, load->pairs, COUNT, &how, NULL);

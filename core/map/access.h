@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* When entries were last used: noted in RAM, written in the background and at the close. */
+#ifndef PDICT_MAP_ACCESS_H
+#define PDICT_MAP_ACCESS_H
+
+#include "map/map.h"
+
+/*
+ * A use is noted with its key, and written to the backend's access table by id. What is stored lags
+ * behind by the granularity at most, which is shared out in four steps: a hit may find its entry
+ * noted already up to one step ago; a use within one step of the creation or of the time that is
+ * stored is not written; what is noted waits up to one step for the flush; and the last step is for
+ * the flush itself.
+ */
+#define ACCESS_STEPS 4
+
+#define ACCESS_SHARDS 8
+
+/* A key that was used. Free: at_ms is 0. */
+struct note {
+    uint64_t hash;
+    int64_t at_ms;
+    size_t key_at, key_size; /* in `keys` */
+};
+
+struct notes {
+    struct note *slots;
+    size_t n_slots, count; /* n_slots is 0 or a power of two */
+    struct buf keys;
+};
+
+/* A slot of several. */
+struct place_in_notes {
+    size_t shard, slot;
+};
+
+struct access_shard {
+    _Alignas(64) pthread_mutex_t lock; /* innermost */
+    struct notes notes;
+};
+
+struct access {
+    struct access_shard shards[ACCESS_SHARDS];
+    struct map *map;
+    _Atomic int64_t step_ms;
+    struct chore chore;
+    atomic_bool is_on; /* the chore */
+    void *memory;      /* as the allocator gave it */
+
+    /* Of whoever flushes: the chore or, once that is gone, the close. */
+    struct notes taken[ACCESS_SHARDS];
+    struct place_in_notes next;
+};
+
+/* What an entry's `visited` says beside the tick in which its use was noted. */
+#define VISITED_NOT   0
+#define VISITED_ONLY  255 /* used, but not noted */
+#define VISITED_TICKS 254
+
+/* Note that a key, whose entry was created then, is being used. False: there was no memory to. */
+bool pdict__access_note(struct access *access, pdict_slice key, int64_t created_ms);
+/* When that was last; 0: it is not noted. */
+int64_t pdict__access_noted(struct access *access, pdict_slice key);
+/* What was noted is written, unless others keep writing, and forgotten. NULL is fine. */
+void pdict__access_free(struct access *access);
+
+#endif
