@@ -36,7 +36,12 @@ int pdict__get_uncached(const pdict *d, pdict_slice key, pdict_view *out)
 
 static PDICT__APART int get_far(const pdict *d, pdict_slice key, pdict_view *out)
 {
+    struct hidden_key room;
+    int status;
+
     *out = (pdict_view){ 0 };
+    if ((status = pdict__hide(d, &key, &room)) != PDICT_OK)
+        return status;
     return d->cache ? pdict__get_cached(d, key, out) : pdict__get_uncached(d, key, out);
 }
 

@@ -19,6 +19,7 @@ struct pdict_iter {
     struct buf from, to; /* behind scan.from and scan.to */
     uint64_t last_id;    /* of the map when the walk began: later inserts do not come */
     bool is_over;
+    bool has_values; /* the caller wants them */
 
     /* Weakly consistent: */
     struct ahead chunk[CHUNK_ROWS];
@@ -105,6 +106,20 @@ static unsigned scan_flags(const pdict_range *range)
     return flags;
 }
 
+/* Where names are hidden, rows lie in the order of hashes, and their keys in their records. */
+static int hide_order(const pdict *d, unsigned *flags)
+{
+    if (!d->map->descriptor.hides_names)
+        return PDICT_OK;
+    if (*flags & PDICT_SCAN_BY_KEY)
+        return pdict_fail(PDICT_UNSUPPORTED,
+                          "%s: map '%s' hides its keys (names=hidden), so it has no order of keys, "
+                          "ranges or prefixes; walk it in insertion order",
+                          d->map->store->path, d->name);
+    *flags &= ~(unsigned)PDICT_SCAN_NO_VALUES;
+    return PDICT_OK;
+}
+
 /* ---- opening ---- */
 
 /* The newest id of the map: what is inserted later does not come, so that a walk which puts new
@@ -152,6 +167,9 @@ static int open_range(pdict_iter *iter, const pdict_range *range)
     int status;
 
     iter->scan.flags = scan_flags(range);
+    iter->has_values = !(iter->scan.flags & PDICT_SCAN_NO_VALUES);
+    if ((status = hide_order(iter->d, &iter->scan.flags)) != PDICT_OK)
+        return status;
     if ((status = apply_range(iter, range)) != PDICT_OK)
         return status;
     if (iter->d->part &&
@@ -339,6 +357,8 @@ static int next_row(pdict_iter *iter, pdict_row *row)
 static int decode_row(pdict_iter *iter, const pdict_row *row, pdict_entry *out)
 {
     struct binding binding = { row->key, row->version, row->expires_ms };
+    pdict_slice value;
+    int status;
 
     *out = (pdict_entry){ .key = row->key,
                           .version = row->version,
@@ -347,8 +367,12 @@ static int decode_row(pdict_iter *iter, const pdict_row *row, pdict_entry *out)
                           .stored_size = row->value.size };
     if (iter->scan.flags & PDICT_SCAN_NO_VALUES)
         return PDICT_OK;
-    return pdict__decode(iter->d->map->pipeline, iter->bench, &binding, row->value, NULL,
-                         &out->value);
+    status = pdict__decode(iter->d->map->pipeline, iter->bench, &binding, row->value, NULL, &value);
+    if (status == PDICT_OK && iter->d->map->descriptor.hides_names)
+        out->key = pdict__bench_name(iter->bench);
+    if (status == PDICT_OK && iter->has_values)
+        out->value = value;
+    return status;
 }
 
 int pdict_iter_next(pdict_iter *iter, pdict_entry *out)

@@ -47,6 +47,35 @@ static int get_snapshot(const pdict *d, const pdict_slice *keys, size_t count, p
     return status;
 }
 
+static int get_many(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
+                    int *statuses)
+{
+    if (d->cache)
+        return pdict__get_many_cached(d, keys, count, views, statuses);
+    return get_snapshot(d, keys, count, views, statuses);
+}
+
+static int get_many_hidden(const pdict *d, const pdict_slice *names, size_t count,
+                           pdict_view *views, int *statuses)
+{
+    const pdict_allocator *allocator = &d->map->store->allocator;
+    struct hidden_key *hidden = pdict__calloc(allocator, count, sizeof(*hidden));
+    pdict_slice *keys = pdict__calloc(allocator, count, sizeof(*keys));
+    int status = hidden && keys ? PDICT_OK : PDICT_NOMEM;
+
+    for (size_t i = 0; i < count && status == PDICT_OK; i++) {
+        keys[i] = names[i];
+        status = pdict__hide(d, &keys[i], &hidden[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        statuses[i] = status;
+    if (status == PDICT_OK)
+        status = get_many(d, keys, count, views, statuses);
+    pdict__free(allocator, keys);
+    pdict__free(allocator, hidden);
+    return status;
+}
+
 int pdict_get_many(pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
                    int *statuses)
 {
@@ -54,9 +83,9 @@ int pdict_get_many(pdict *d, const pdict_slice *keys, size_t count, pdict_view *
         return PDICT_OK;
     for (size_t i = 0; i < count; i++)
         views[i] = (pdict_view){ 0 };
-    if (d->cache)
-        return pdict__get_many_cached(d, keys, count, views, statuses);
-    return get_snapshot(d, keys, count, views, statuses);
+    if (d->map->descriptor.hides_names)
+        return get_many_hidden(d, keys, count, views, statuses);
+    return get_many(d, keys, count, views, statuses);
 }
 
 /* ---- writing ---- */
@@ -66,6 +95,7 @@ struct batch {
     const pdict *d;
     struct put_plan plan; /* of puts */
     pdict_change *changes;
+    struct hidden_key *hidden; /* of their keys; NULL: names are not hidden */
     size_t count;
     struct buf records; /* of what is being committed, one behind the other */
 };
@@ -76,12 +106,28 @@ static int batch_init(struct batch *batch, const pdict *d, size_t count)
 
     *batch = (struct batch){ .d = d, .count = count, .records.allocator = allocator };
     batch->changes = pdict__calloc(allocator, count, sizeof(*batch->changes));
-    return batch->changes ? PDICT_OK : PDICT_NOMEM;
+    if (!batch->changes)
+        return PDICT_NOMEM;
+    if (!d->map->descriptor.hides_names)
+        return PDICT_OK;
+    batch->hidden = pdict__calloc(allocator, count, sizeof(*batch->hidden));
+    return batch->hidden ? PDICT_OK : PDICT_NOMEM;
+}
+
+/* When all keys are filled in. */
+static int batch_hide(struct batch *batch)
+{
+    int status = PDICT_OK;
+
+    for (size_t i = 0; batch->hidden && i < batch->count && status == PDICT_OK; i++)
+        status = pdict__hide(batch->d, &batch->changes[i].row.key, &batch->hidden[i]);
+    return status;
 }
 
 static void batch_free(struct batch *batch)
 {
     pdict__free(batch->records.allocator, batch->changes);
+    pdict__free(batch->records.allocator, batch->hidden);
     pdict__buf_free(&batch->records);
 }
 
@@ -119,7 +165,8 @@ static int encode_one(struct batch *batch, struct workbench *bench, pdict_row *r
     if ((status = pdict__random_version(&row->version)) != PDICT_OK)
         return status;
     binding = (struct binding){ row->key, row->version, row->expires_ms };
-    status = pdict__encode(batch->d->map->pipeline, bench, &binding, row->value, &record);
+    status = pdict__encode_named(batch->d->map->pipeline, bench, &binding,
+                                 pdict__name_of(batch->d, row->key), row->value, &record);
     if (status != PDICT_OK)
         return status;
     row->value.size = record.size;
@@ -215,6 +262,8 @@ int pdict_put_many(pdict *d, const pdict_pair *pairs, size_t count, const pdict_
     if (status == PDICT_OK)
         status = batch_fill(&batch, pairs);
     if (status == PDICT_OK)
+        status = batch_hide(&batch);
+    if (status == PDICT_OK)
         status = batch_commit(&batch);
     if (status == PDICT_OK)
         batch_statuses(&batch, statuses);
@@ -231,6 +280,8 @@ int pdict_del_many(pdict *d, const pdict_slice *keys, size_t count, int *statuse
 
     for (size_t i = 0; status == PDICT_OK && i < count; i++)
         batch.changes[i] = (pdict_change){ .kind = PDICT_CHANGE_DEL, .row.key = keys[i] };
+    if (status == PDICT_OK)
+        status = batch_hide(&batch);
     if (status == PDICT_OK)
         status = pdict__change(d, batch.changes, count, 0, NULL);
     if (status == PDICT_OK)

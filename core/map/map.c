@@ -114,6 +114,11 @@ static int new_keyring(const struct store *store, const struct map_wish *wish,
     int status;
 
     if (!descriptor->cipher) {
+        if (descriptor->hides_names)
+            return pdict_fail(PDICT_CONTRADICTION,
+                              "map '%s': names=hidden needs a cipher, and codecs= names none; add "
+                              "one (see `pdict info`)",
+                              wish->name);
         if (!wish->secret.bytes.data)
             return PDICT_OK;
         return pdict_fail(PDICT_NOT_ENCRYPTED,
@@ -133,6 +138,7 @@ static int new_descriptor(const struct store *store, const struct map_wish *wish
         .created_ms = pdict__now(&store->clock),
         .max_value = wish->max_value,
         .has_checksum = wish->has_checksum != 0,
+        .hides_names = wish->hides_names > 0,
         .serializer = wish->codecs->serializer.codec,
         .cipher = wish->codecs->cipher.codec,
     };
@@ -236,6 +242,9 @@ static int agree(const struct map *map, const struct map_wish *wish, const struc
                              descriptor->has_checksum ? "on" : "off");
     if ((status = pdict__limits_agree(map, wish, limits)) != PDICT_OK)
         return status;
+    if (wish->hides_names >= 0 && (wish->hides_names != 0) != descriptor->hides_names)
+        return contradiction(map->store, wish, "names", wish->hides_names ? "hidden" : "plain",
+                             descriptor->hides_names ? "hidden" : "plain");
     return agree_codecs(map, wish);
 }
 

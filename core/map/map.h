@@ -66,6 +66,7 @@ struct map_wish {
     int has_checksum; /* -1: not asked */
     uint64_t max_value;
     bool has_max_value;
+    int hides_names; /* -1: not asked */
     struct secret secret;
     pdict_kdf kdf; /* salt not used */
     struct limits limits;
@@ -154,6 +155,28 @@ static inline void pdict__end(const pdict *d, void *reader)
 {
     if (!d->part)
         pdict__read_end(d->map->store, reader);
+}
+
+/*
+ * Where names are hidden, everything behind the public calls knows a key by its keyed hash: caches,
+ * transactions, the change ring and the engine. Each call that takes a key exchanges it first, and
+ * `room` must live as long as the key does. So what is to be written has a key of this kind, and
+ * pdict__name_of() finds what it stands for.
+ */
+static inline int pdict__hide(const pdict *d, pdict_slice *key, struct hidden_key *room)
+{
+    int status;
+
+    if (!d->map->descriptor.hides_names)
+        return PDICT_OK;
+    status = pdict__hidden_key(d->map->pipeline, *key, room);
+    *key = pdict_bytes(room->bytes, sizeof(room->bytes));
+    return status;
+}
+
+static inline pdict_slice pdict__name_of(const pdict *d, pdict_slice key)
+{
+    return d->map->descriptor.hides_names ? ((const struct hidden_key *)key.data)->name : key;
 }
 
 static inline int64_t pdict__handle_now(const pdict *d)

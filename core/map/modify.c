@@ -147,7 +147,8 @@ static int write_sum(struct addition *a)
     if ((status = pdict__random_version(&row->version)) != PDICT_OK)
         return status;
     binding.version = row->version;
-    return pdict__encode(a->d->map->pipeline, a->bench, &binding, bytes, &row->value);
+    return pdict__encode_named(a->d->map->pipeline, a->bench, &binding,
+                               pdict__name_of(a->d, row->key), bytes, &row->value);
 }
 
 /* Read, add up and make the record, by whatever may read: a transaction, or the commit itself. */
@@ -205,6 +206,7 @@ int pdict_add(pdict *d, pdict_slice key, int64_t delta, const pdict_put_options 
               int64_t *result)
 {
     struct addition a = { .d = d, .delta = delta, .change.row.key = key };
+    struct hidden_key room;
     int status;
 
     if (result)
@@ -213,6 +215,8 @@ int pdict_add(pdict *d, pdict_slice key, int64_t delta, const pdict_put_options 
         return status;
     if (a.plan.condition != PDICT_IF_ANY)
         return fail_flags("add");
+    if ((status = pdict__hide(d, &a.change.row.key, &room)) != PDICT_OK)
+        return status;
     a.bench = pdict__bench_take(d->map->pipeline);
     if (!a.bench)
         return PDICT_NOMEM;
@@ -250,8 +254,12 @@ static int del_version(const pdict *d, pdict_slice key, uint64_t version, unsign
                             .condition = PDICT_IF_VERSION,
                             .if_version = version,
                             .row.key = key };
-    int status = pdict__change(d, &change, 1, durability, NULL);
+    struct hidden_key room;
+    int status;
 
+    if ((status = pdict__hide(d, &change.row.key, &room)) != PDICT_OK)
+        return status;
+    status = pdict__change(d, &change, 1, durability, NULL);
     return status == PDICT_OK ? change.status : status;
 }
 

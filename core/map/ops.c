@@ -90,12 +90,15 @@ static int show(const pdict *d, struct workbench *bench, const pdict_row *row,
 int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader_fn, void *ctx)
 {
     int64_t created_ms = 0;
+    struct hidden_key room;
     struct workbench *bench;
     bool is_there;
     void *reader;
     pdict_row row;
     int status;
 
+    if ((status = pdict__hide(d, &key, &room)) != PDICT_OK)
+        return status;
     if ((status = pdict__begin(d, &reader)) != PDICT_OK)
         return status;
     status = pdict__row_get(d, reader, key, &row);
@@ -116,11 +119,14 @@ int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader_fn, void *c
 
 int pdict_contains(pdict *d, pdict_slice key, bool *out)
 {
+    struct hidden_key room;
     void *reader;
     pdict_row row;
     int status;
 
     *out = false;
+    if ((status = pdict__hide(d, &key, &room)) != PDICT_OK)
+        return status;
     if (d->cache && pdict__peek_cached(d, key, out))
         return PDICT_OK;
     if ((status = pdict__begin(d, &reader)) != PDICT_OK)
@@ -156,12 +162,15 @@ static int meta_give(pdict_meta *meta, pdict_meta *out)
 int pdict_meta_get(pdict *d, pdict_slice key, pdict_meta *out)
 {
     pdict_meta meta = PDICT_META_INIT;
+    struct hidden_key room;
     void *reader;
     pdict_row row;
     int status;
 
     if (out->struct_size < sizeof(out->struct_size))
         return pdict_fail(PDICT_INVAL, "pdict_meta: set struct_size, see PDICT_META_INIT");
+    if ((status = pdict__hide(d, &key, &room)) != PDICT_OK)
+        return status;
     if ((status = pdict__begin(d, &reader)) != PDICT_OK)
         return status;
     status = pdict__row_get(d, reader, key, &row);
@@ -252,7 +261,8 @@ static int put_record(const pdict *d, struct workbench *bench, const struct put_
     int status;
 
     if (plan->kind == PDICT_CHANGE_PUT) {
-        status = pdict__encode(d->map->pipeline, bench, &binding, value, &change->row.value);
+        status = pdict__encode_named(d->map->pipeline, bench, &binding,
+                                     pdict__name_of(d, change->row.key), value, &change->row.value);
         if (status != PDICT_OK)
             return status;
     }
@@ -274,6 +284,7 @@ int pdict_put(pdict *d, pdict_slice key, pdict_slice value, const pdict_put_opti
 {
     pdict_change change = { .row.key = key };
     struct workbench *bench;
+    struct hidden_key room;
     struct put_plan plan;
     int status;
 
@@ -283,6 +294,8 @@ int pdict_put(pdict *d, pdict_slice key, pdict_slice value, const pdict_put_opti
         return pdict_fail(PDICT_INVAL, "put: PDICT_PUT_IN_SLICES is for pdict_put_many");
     if (plan.times)
         return pdict_fail(PDICT_INVAL, "put: times must be NULL; they are for put_many");
+    if ((status = pdict__hide(d, &change.row.key, &room)) != PDICT_OK)
+        return status;
     if ((status = pdict__random_version(&change.row.version)) != PDICT_OK)
         return status;
     change.kind = plan.kind;
@@ -305,8 +318,11 @@ int pdict_put(pdict *d, pdict_slice key, pdict_slice value, const pdict_put_opti
 int pdict_del(pdict *d, pdict_slice key)
 {
     pdict_change change = { .kind = PDICT_CHANGE_DEL, .row.key = key };
-    int status =
-        pdict__change(d, &change, 1, 0, pdict__cache_prepare(d, &change, change.row.value));
+    struct hidden_key room;
+    int status;
 
+    if ((status = pdict__hide(d, &change.row.key, &room)) != PDICT_OK)
+        return status;
+    status = pdict__change(d, &change, 1, 0, pdict__cache_prepare(d, &change, change.row.value));
     return status == PDICT_OK ? change.status : status;
 }

@@ -26,8 +26,10 @@ static int reseal(const struct touch *touch, struct workbench *bench, const pdic
     pdict_slice value;
     int status = pdict__decode(pipeline, bench, &old, row->value, NULL, &value);
 
-    return status == PDICT_OK ? pdict__encode(pipeline, bench, &new, value, &change->row.value)
-                              : status;
+    if (status != PDICT_OK)
+        return status;
+    return pdict__encode_named(pipeline, bench, &new, pdict__name_of(touch->d, touch->key), value,
+                               &change->row.value);
 }
 
 /* From one snapshot: the change to be made, and the value if it is wanted. */
@@ -71,13 +73,16 @@ static int try_once(const struct touch *touch, struct workbench *bench)
 }
 
 /* A conflict means that somebody put the key meanwhile: their entry is touched then. */
-static int run(const struct touch *touch)
+static int run(struct touch *touch)
 {
     struct pipeline *pipeline = touch->d->map->pipeline;
+    struct hidden_key room;
     struct workbench *bench;
     int status = pdict__not_inside(touch->d, "touch");
 
     if (status != PDICT_OK)
+        return status;
+    if ((status = pdict__hide(touch->d, &touch->key, &room)) != PDICT_OK)
         return status;
     bench = pdict__bench_take(pipeline);
     status = bench ? PDICT_CONFLICT : PDICT_NOMEM;

@@ -185,6 +185,7 @@ static struct map_wish map_wish(const struct opening *opening)
         .codecs = &opening->codecs,
         .has_codecs = values[OPTION_CODECS].is_set,
         .has_checksum = values[OPTION_CHECKSUM].is_set ? values[OPTION_CHECKSUM].number != 0 : -1,
+        .hides_names = values[OPTION_NAMES].is_set ? (int)values[OPTION_NAMES].number : -1,
         .max_value = (uint64_t)values[OPTION_MAX_VALUE].number,
         .has_max_value = values[OPTION_MAX_VALUE].is_set,
         .secret = { is_passphrase ? options->passphrase : options->key, is_passphrase,
@@ -204,7 +205,8 @@ static int open_cache(pdict *d, const struct cache_wish *wish)
 {
     int status = pdict__map_cache(d->map, wish, &d->cache);
 
-    if (status == PDICT_OK && !wish->is_sealed && wish->coherence != COHERENCE_BOUNDED)
+    if (status == PDICT_OK && !wish->is_sealed && wish->coherence != COHERENCE_BOUNDED &&
+        !d->map->descriptor.hides_names)
         d->near = d->cache;
     return status;
 }

@@ -72,6 +72,12 @@ const pdict_option_spec pdict__core_options[] = {
                          .fallback = "evict",
                          .choices = "evict|error",
                          .help = "what a put into a full map does" },
+    [OPTION_NAMES] = { .name = "names",
+                       .type = PDICT_OPTION_CHOICE,
+                       .fallback = "plain",
+                       .choices = "plain|hidden",
+                       .help = "hidden: keys are sealed too, and have no order; fixed when the map "
+                               "is created" },
     [OPTION_KDF] = { .name = "kdf",
                      .type = PDICT_OPTION_CHOICE,
                      .fallback = "moderate",

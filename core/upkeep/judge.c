@@ -57,21 +57,26 @@ static int judge_shape(const struct descriptor *descriptor, const pdict_row *row
     const struct pdict_cipher *cipher = descriptor->cipher ? descriptor->cipher->cipher : NULL;
     size_t least = RECORD_HEADER_SIZE + (cipher ? cipher->nonce_size + cipher->tag_size : 0);
     struct record_header header;
+    bool holds_key;
     int status;
 
     if ((status = pdict__record_header_read(row->value, &header)) != PDICT_OK)
         return status;
+    holds_key = (header.flags & RECORD_HOLDS_KEY) != 0;
     if (cipher && header.cipher == 0)
         return pdict_fail(PDICT_DOWNGRADE, "a plain record lies in an encrypted map");
     if (header.cipher != (cipher ? descriptor->cipher->id : 0))
         return misshapen("it is sealed by another cipher than the map's");
     if (header.serializer != descriptor->serializer->id)
         return misshapen("it has another serializer than the map");
+    if (holds_key != descriptor->hides_names)
+        return misshapen("it names its key in another way than the map");
     if (header.plain_size > descriptor->max_value)
         return pdict_fail(PDICT_TOO_BIG, "the record claims to be larger than max_value");
     if (row->value.size < least)
         return misshapen("it ends early");
-    if (header.compressor == 0 && cipher && row->value.size - least != header.plain_size)
+    if (header.compressor == 0 && cipher && !holds_key &&
+        row->value.size - least != header.plain_size)
         return misshapen("its size is not the one it states");
     return PDICT_OK;
 }

@@ -131,7 +131,7 @@ int pdict__map_open_known(struct store *store, const struct named_map *map,
                           const struct map_texts *texts, const struct secret *secret,
                           struct map **out)
 {
-    struct map_wish wish = { .name = map->name, .has_checksum = -1 };
+    struct map_wish wish = { .name = map->name, .has_checksum = -1, .hides_names = -1 };
     struct stored_map stored = {
         .number = map->number,
         .descriptor = texts->texts[TEXT_DESCRIPTOR],

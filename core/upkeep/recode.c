@@ -35,7 +35,8 @@ static int recode_one(struct share *share, struct workbench *from, struct workbe
     status =
         pdict__decode(share->recoder->from->pipeline, from, &binding, row->value, NULL, &value);
     if (status == PDICT_OK)
-        status = pdict__encode(share->recoder->to->pipeline, to, &binding, value, &record);
+        status = pdict__encode_named(share->recoder->to->pipeline, to, &binding,
+                                     pdict__bench_name(from), value, &record);
     if (status != PDICT_OK)
         return status;
     row->value.size = record.size;

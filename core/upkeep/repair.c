@@ -38,6 +38,7 @@ static int open_ward(const struct patient *patient, const char *name, struct map
         .name = name,
         .codecs = &raw,
         .has_checksum = -1,
+        .hides_names = -1,
         /* Of a record and not of a value, so a little more than any map takes. */
         .max_value = UINT32_MAX,
         .may_create = true,

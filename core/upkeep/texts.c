@@ -42,6 +42,12 @@ int pdict__texts_for_codecs(const struct map *from, const struct map_texts *from
     const struct keyring *ring;
     int status;
 
+    /* Rows are named by a hash under the key of this keyring. */
+    if (descriptor.hides_names && codecs->cipher.codec != descriptor.cipher)
+        return pdict_fail(PDICT_UNSUPPORTED,
+                          "%s: a map that hides its keys (names=hidden) keeps its cipher, and this "
+                          "asks for another or none; dump the map and load it into a new one",
+                          from->store->path);
     descriptor.serializer = codecs->serializer.codec;
     descriptor.cipher = codecs->cipher.codec;
     status = choose_ring(from, from_texts, &descriptor, secret, &made, out);

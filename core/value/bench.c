@@ -120,6 +120,12 @@ void pdict__bench_erase(const struct pipeline *pipeline, struct workbench *bench
     pdict__pipeline_erase(pipeline, bench->packed.data, bench->packed.size);
     pdict__pipeline_erase(pipeline, bench->value.data, bench->value.size);
     bench->packed.size = bench->value.size = 0;
+    bench->name = (pdict_slice){ 0 };
+}
+
+pdict_slice pdict__bench_name(const struct workbench *bench)
+{
+    return bench->name;
 }
 
 int pdict__bench_context(const struct pipeline *pipeline, struct workbench *bench,

@@ -14,6 +14,7 @@
 
 #define NO_CIPHER "none"
 
+static const char hidden_line[] = "names=hidden";
 static const char check_name[] = "check=";
 static const char mac_name[] = "mac=";
 
@@ -34,10 +35,11 @@ static int put_body(const struct descriptor *descriptor, struct buf *out)
     return pdict__buf_printf(
         out,
         "pdict-map %d\nid=%s\ncreated_ms=%lld\nserializer=%s\ncipher=%s\nchecksum=%s\n"
-        "max_value=%llu\n",
+        "max_value=%llu\n%s%s",
         FORMAT_VERSION, id, (long long)descriptor->created_ms, descriptor->serializer->name,
         descriptor->cipher ? descriptor->cipher->name : NO_CIPHER,
-        descriptor->has_checksum ? "xxh3" : "none", (unsigned long long)descriptor->max_value);
+        descriptor->has_checksum ? "xxh3" : "none", (unsigned long long)descriptor->max_value,
+        descriptor->hides_names ? hidden_line : "", descriptor->hides_names ? "\n" : "");
 }
 
 static int put_check(pdict_slice body, struct buf *out)
@@ -215,6 +217,17 @@ static int expect_codec(struct scan *scan, const char *line, int kind, const pdi
     return find_codec(name, kind, out);
 }
 
+/* Only a map that hides names has this line. */
+static int maybe_hidden(struct scan *scan, struct descriptor *out)
+{
+    struct scan line = *scan;
+
+    out->hides_names = scan_literal(&line, hidden_line) && scan_literal(&line, "\n");
+    if (out->hides_names)
+        *scan = line;
+    return out->hides_names && !out->cipher ? damaged("it hides names without a cipher") : PDICT_OK;
+}
+
 /* The form of the last line only; whether it is true is asked by verify. */
 static int expect_last(struct scan *scan, bool is_mac)
 {
@@ -249,6 +262,8 @@ static int decode_lines(struct scan *scan, struct descriptor *out)
     if ((status = expect_checksum(scan, &out->has_checksum)) != PDICT_OK)
         return status;
     if ((status = expect_number(scan, "max_value=", UINT32_MAX, &out->max_value)) != PDICT_OK)
+        return status;
+    if ((status = maybe_hidden(scan, out)) != PDICT_OK)
         return status;
     return expect_last(scan, out->cipher != NULL);
 }

@@ -3,11 +3,12 @@
 #include "value/keyring.h"
 
 /* What each derived key is for; a label is never given a second meaning. "pdict/slot/1" is that of
- * the slots, "pdict/name/1" is taken for the keyed names of a later version. */
+ * the slots. */
 static const char label_wrapping[LABEL_SIZE] = "pdict/wrap/1";
 static const char label_sealing[LABEL_SIZE] = "pdict/ring/1";
 static const char label_describing[LABEL_SIZE] = "pdict/desc/1";
 static const char label_dictionaries[LABEL_SIZE] = "pdict/dict/1";
+static const char label_naming[LABEL_SIZE] = "pdict/name/1";
 
 /* ---- making and freeing ---- */
 
@@ -76,6 +77,8 @@ static int derive_sub_keys(struct keyring *ring)
     if (status == PDICT_OK)
         status = derive_sub_key(ring, label_describing, secrets->describing,
                                 sizeof(secrets->describing));
+    if (status == PDICT_OK)
+        status = derive_sub_key(ring, label_naming, secrets->naming, sizeof(secrets->naming));
     return status;
 }
 
@@ -307,6 +310,14 @@ unsigned pdict__keyring_opened_slot(const struct keyring *ring)
 int pdict__keyring_dictionary_key(const struct keyring *ring, void *out)
 {
     return derive_sub_key(ring, label_dictionaries, out, ring->cipher->key_size);
+}
+
+int pdict__keyring_name(const struct keyring *ring, pdict_slice name, uint8_t *out)
+{
+    const struct ring_secrets *secrets = ring->secrets;
+
+    return ring->cipher->hash((pdict_slice){ secrets->naming, sizeof(secrets->naming) }, name, out,
+                              HIDDEN_KEY_SIZE);
 }
 
 uint16_t pdict__keyring_active_epoch(const struct keyring *ring)

@@ -55,6 +55,7 @@ struct ring_secrets {
     uint8_t wrapping[MAX_CIPHER_KEY_SIZE]; /* seals data keys */
     uint8_t sealing[KEYRING_MAC_SIZE];     /* MAC of the keyring's own text */
     uint8_t describing[KEYRING_MAC_SIZE];  /* MAC of descriptors */
+    uint8_t naming[KEYRING_MAC_SIZE];      /* hash of keys, where names are hidden */
     uint8_t data[MAX_EPOCHS][MAX_CIPHER_KEY_SIZE];
 };
 

@@ -21,6 +21,8 @@ static void describe_records(struct pipeline *pipeline, const struct pipeline_co
         pipeline->header.key_epoch = pdict__keyring_active_epoch(config->ring);
         pipeline->payload_at += pipeline->cipher->nonce_size;
         pipeline->trailer_size = pipeline->cipher->tag_size;
+        if (descriptor->hides_names)
+            pipeline->header.flags = RECORD_HOLDS_KEY;
     } else if (descriptor->has_checksum) {
         pipeline->header.checksum = CHECKSUM_XXH3;
         pipeline->trailer_size = RECORD_CHECKSUM_SIZE;
@@ -217,27 +219,41 @@ static void append_checksum(const struct pipeline *pipeline, uint8_t *record, pd
         pdict__put64(at + payload.size, pdict__record_checksum(bound, payload));
 }
 
-static int build(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
-                 pdict_slice value, size_t *record_size)
+/* The name in front of the value, which moves behind it unless it was compressed to there. */
+static pdict_slice put_name(const struct pipeline *pipeline, pdict_slice name, pdict_slice value,
+                            uint8_t *at)
 {
+    size_t named = pdict__name_room(pipeline, name);
+
+    if (value.data != at + named)
+        pdict__copy(at + named, value.data, value.size);
+    pdict__name_write(name, at);
+    return (pdict_slice){ at, named + value.size };
+}
+
+static int build(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
+                 pdict_slice name, pdict_slice value, size_t *record_size)
+{
+    size_t named = pdict__name_room(pipeline, name), packed_size;
     uint8_t *record = bench->record.data;
+    uint8_t *value_at = record + pipeline->payload_at + named;
     struct record_header header = pipeline->header;
     pdict_slice payload = value, bound;
-    size_t packed_size;
     uint64_t began;
     int status;
 
-    status = compress(pipeline, bench, value, record + pipeline->payload_at, &packed_size,
-                      &header.dictionary);
+    status = compress(pipeline, bench, value, value_at, &packed_size, &header.dictionary);
     if (status != PDICT_OK)
         return status;
     header.plain_size = (uint32_t)value.size;
     if (packed_size > 0) {
         header.compressor = pipeline->writer->codec->id;
-        payload = (pdict_slice){ record + pipeline->payload_at, packed_size };
+        payload = (pdict_slice){ value_at, packed_size };
     } else if (pipeline->writer) {
         header.flags |= RECORD_NOT_COMPRESSED;
     }
+    if (named > 0)
+        payload = put_name(pipeline, name, payload, record + pipeline->payload_at);
     pdict__record_header_write(&header, record);
     if ((status = bound_bytes(pipeline, bench, record, binding, &bound)) != PDICT_OK)
         return status;
@@ -251,8 +267,9 @@ static int build(struct pipeline *pipeline, struct workbench *bench, const struc
     return status;
 }
 
-int pdict__encode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
-                  pdict_slice value, pdict_slice *record)
+int pdict__encode_named(struct pipeline *pipeline, struct workbench *bench,
+                        const struct binding *binding, pdict_slice name, pdict_slice value,
+                        pdict_slice *record)
 {
     size_t most, size = 0;
     uint64_t began;
@@ -264,16 +281,26 @@ int pdict__encode(struct pipeline *pipeline, struct workbench *bench, const stru
     if ((status = check_value(pipeline, value)) != PDICT_OK)
         return status;
     pdict__stage_end(&bench->counters, STAGE_CHECK, began, value.size, value.size);
-    most = pipeline->payload_at + value.size + pipeline->trailer_size;
+    most = pipeline->payload_at + pdict__name_room(pipeline, name) + value.size +
+           pipeline->trailer_size;
     if ((status = pdict__bench_room(pipeline, &bench->record, most)) != PDICT_OK)
         return status;
-    if ((status = build(pipeline, bench, binding, value, &size)) != PDICT_OK)
+    if ((status = build(pipeline, bench, binding, name, value, &size)) != PDICT_OK)
         pdict__pipeline_erase(pipeline, bench->record.data, most);
     else
         *record = (pdict_slice){ bench->record.data, size };
     if (status == PDICT_OK)
         pdict__stage_end(&bench->counters, STAGE_ENCODE, began, value.size, size);
     return status;
+}
+
+int pdict__encode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
+                  pdict_slice value, pdict_slice *record)
+{
+    if (pdict__hides_names(pipeline))
+        return pdict_fail(PDICT_UNSUPPORTED, "the map hides its keys, so its records can only be "
+                                             "made by who has them; dump the map and load it");
+    return pdict__encode_named(pipeline, bench, binding, (pdict_slice){ 0 }, value, record);
 }
 
 /* ---- decoding ---- */
@@ -298,6 +325,8 @@ static int check_policy(const struct pipeline *pipeline, const struct record_hea
         return malformed("it is sealed by another cipher than the map's");
     if (policy->checksum != CHECKSUM_NONE && header->checksum == CHECKSUM_NONE)
         return malformed("it has no checksum, and all records of the map have one");
+    if ((header->flags & RECORD_HOLDS_KEY) != (policy->flags & RECORD_HOLDS_KEY))
+        return malformed("it names its key in another way than the map");
     if (header->serializer != policy->serializer)
         return malformed("it has another serializer than the map");
     if (header->plain_size > pipeline->max_value)
@@ -333,12 +362,10 @@ static int split(const struct pipeline *pipeline, pdict_slice record, struct par
     parts->nonce = (const uint8_t *)record.data + RECORD_HEADER_SIZE;
     parts->payload = (pdict_slice){ parts->nonce + nonce_size, left - nonce_size - trailer_size };
     parts->trailer = parts->nonce + nonce_size + parts->payload.size;
-    if (header->compressor == 0 && parts->payload.size != header->plain_size)
-        return malformed("its size is not the one it states");
-    /* No writer keeps what did not shrink, so scratch memory never needs more than a value. */
-    if (header->compressor != 0 && parts->payload.size >= header->plain_size)
-        return malformed("it is compressed to more than its value");
-    return PDICT_OK;
+    /* Behind a key it can be told only when the seal is open. */
+    if (header->flags & RECORD_HOLDS_KEY)
+        return PDICT_OK;
+    return pdict__record_check_sizes(header, parts->payload.size);
 }
 
 /* All that can be asked before tag or checksum. */
@@ -459,22 +486,40 @@ static int decode_plain(struct pipeline *pipeline, struct workbench *bench,
     return PDICT_OK;
 }
 
+/* To the bench first: what is opened is not yet the value. */
+static int decode_behind(struct pipeline *pipeline, struct workbench *bench,
+                         const struct parts *parts, pdict_slice key, pdict_slice bound,
+                         const struct sink *sink, pdict_slice *value)
+{
+    size_t size = parts->payload.size;
+    pdict_slice payload;
+    int status;
+
+    if ((status = pdict__bench_room(pipeline, &bench->packed, size)) != PDICT_OK)
+        return status;
+    if ((status = open_sealed(pipeline, bench, parts, bound, bench->packed.data)) != PDICT_OK)
+        return status;
+    payload = (pdict_slice){ bench->packed.data, size };
+    if (parts->header.flags & RECORD_HOLDS_KEY)
+        status = pdict__name_read(pipeline, &parts->header, key, &payload, &bench->name);
+    if (status != PDICT_OK)
+        return status;
+    if (parts->compressor || sink)
+        return deliver(pipeline, bench, parts, payload, sink, value);
+    *value = payload;
+    return PDICT_OK;
+}
+
 static int decode_sealed(struct pipeline *pipeline, struct workbench *bench,
-                         const struct parts *parts, pdict_slice bound, const struct sink *sink,
-                         pdict_slice *value)
+                         const struct parts *parts, pdict_slice key, pdict_slice bound,
+                         const struct sink *sink, pdict_slice *value)
 {
     size_t size = parts->payload.size;
     void *out;
     int status;
 
-    if (parts->compressor) {
-        if ((status = pdict__bench_room(pipeline, &bench->packed, size)) != PDICT_OK)
-            return status;
-        if ((status = open_sealed(pipeline, bench, parts, bound, bench->packed.data)) != PDICT_OK)
-            return status;
-        return deliver(pipeline, bench, parts, (pdict_slice){ bench->packed.data, size }, sink,
-                       value);
-    }
+    if (parts->compressor || (parts->header.flags & RECORD_HOLDS_KEY))
+        return decode_behind(pipeline, bench, parts, key, bound, sink, value);
     if (!(out = target(pipeline, bench, sink, size)))
         return PDICT_NOMEM;
     if ((status = open_sealed(pipeline, bench, parts, bound, out)) != PDICT_OK)
@@ -492,7 +537,7 @@ int pdict__decode(struct pipeline *pipeline, struct workbench *bench, const stru
     uint64_t began;
     int status;
 
-    *value = (pdict_slice){ 0 };
+    *value = bench->name = (pdict_slice){ 0 };
     pdict__counters_turn(&bench->counters);
     began = pdict__stage_begin(&bench->counters);
     if ((status = take_apart(pipeline, record, &parts)) != PDICT_OK)
@@ -500,7 +545,7 @@ int pdict__decode(struct pipeline *pipeline, struct workbench *bench, const stru
     if ((status = bound_bytes(pipeline, bench, record.data, binding, &bound)) != PDICT_OK)
         return status;
     if (pipeline->cipher)
-        status = decode_sealed(pipeline, bench, &parts, bound, sink, value);
+        status = decode_sealed(pipeline, bench, &parts, binding->key, bound, sink, value);
     else
         status = decode_plain(pipeline, bench, &parts, bound, sink, value);
     if (status == PDICT_OK)

@@ -33,6 +33,7 @@ struct workbench {
     struct buf record; /* encode: the record; never plaintext of an encrypted map after success */
     struct buf packed; /* decode: opened, still compressed; `size` is the most used since taken */
     struct buf value;  /* decode: the value; `size` as in packed */
+    pdict_slice name;  /* decode: in packed; only where names are hidden */
     struct context *contexts;
     struct counters counters;
     struct workbench *next; /* of all benches, under benches_lock */
@@ -84,6 +85,13 @@ int pdict__value_too_big(const struct pipeline *pipeline, size_t size);
 
 /* Overwrite what may be plaintext: for good in an encrypted map. */
 void pdict__pipeline_erase(const struct pipeline *pipeline, void *memory, size_t size);
+
+/* What stands before a value in the payload of a map that hides names, else nothing. */
+size_t pdict__name_room(const struct pipeline *pipeline, pdict_slice name);
+void pdict__name_write(pdict_slice name, uint8_t *out);
+/* Take it off an opened payload: `key` is that of the row. PDICT_FORMAT. */
+int pdict__name_read(const struct pipeline *pipeline, const struct record_header *header,
+                     pdict_slice key, pdict_slice *payload, pdict_slice *name);
 
 /* Room for `size` bytes in one of the bench's buffers; its old content is gone. */
 int pdict__bench_room(const struct pipeline *pipeline, struct buf *buf, size_t size);

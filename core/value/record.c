@@ -61,6 +61,8 @@ static const char *header_contradiction(const struct record_header *header)
         return "compressed from nothing";
     if (header->compressor == 0 && header->dictionary != 0)
         return "dictionary without a compressor";
+    if (header->cipher == 0 && (header->flags & RECORD_HOLDS_KEY) != 0)
+        return "hidden key without a cipher";
     return NULL;
 }
 
@@ -98,6 +100,16 @@ int pdict__record_header_read(pdict_slice record, struct record_header *header)
     header_unpack(in, header);
     contradiction = header_contradiction(header);
     return contradiction == NULL ? PDICT_OK : malformed(contradiction);
+}
+
+int pdict__record_check_sizes(const struct record_header *header, size_t size)
+{
+    if (header->compressor == 0 && size != header->plain_size)
+        return malformed("its size is not the one it states");
+    /* No writer keeps what did not shrink, so scratch memory never needs more than a value. */
+    if (header->compressor != 0 && size >= header->plain_size)
+        return malformed("it is compressed to more than its value");
+    return PDICT_OK;
 }
 
 int pdict__record_bound(const uint8_t *map_id, const uint8_t *header_bytes,

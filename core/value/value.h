@@ -17,7 +17,8 @@
 
 enum record_flags {
     RECORD_NOT_COMPRESSED = 1 << 0, /* a compressor was asked for, but the value did not shrink */
-    RECORD_KNOWN_FLAGS = RECORD_NOT_COMPRESSED
+    RECORD_HOLDS_KEY = 1 << 1,      /* the row is named by a hash: its key lies before the value */
+    RECORD_KNOWN_FLAGS = RECORD_NOT_COMPRESSED | RECORD_HOLDS_KEY
 };
 
 enum record_checksum {
@@ -38,7 +39,7 @@ struct record_header {
 
 /* What a record is bound to besides its map and header: it is refused anywhere else. */
 struct binding {
-    pdict_slice key;
+    pdict_slice key; /* of the row */
     uint64_t version;
     int64_t expires_ms;
 };
@@ -47,6 +48,8 @@ void pdict__record_header_write(const struct record_header *header, uint8_t *out
 /* PDICT_FORMAT: shorter than a header, wrong magic, unknown flags, contradicting fields;
  * PDICT_NEWER_FORMAT: a later envelope version. */
 int pdict__record_header_read(pdict_slice record, struct record_header *header);
+/* Of the value as it lies in the payload: PDICT_FORMAT when no writer makes that. */
+int pdict__record_check_sizes(const struct record_header *header, size_t size);
 /* The bytes that tag or checksum bind: "pdict/record/1", map id, header, expiry, version, key. */
 int pdict__record_bound(const uint8_t *map_id, const uint8_t *header_bytes,
                         const struct binding *binding, struct buf *out);
@@ -116,6 +119,9 @@ int pdict__keyring_mac(const struct keyring *ring, pdict_slice data, uint8_t *ou
 unsigned pdict__keyring_opened_slot(const struct keyring *ring);
 /* The key that seals the map's dictionaries, into memory for secrets. */
 int pdict__keyring_dictionary_key(const struct keyring *ring, void *out);
+/* The keyed hash that a row is named by where names are hidden. */
+#define HIDDEN_KEY_SIZE 32
+int pdict__keyring_name(const struct keyring *ring, pdict_slice name, uint8_t *out);
 uint16_t pdict__keyring_active_epoch(const struct keyring *ring);
 /* NULL: this ring has no such epoch. Lives as long as the ring. */
 const void *pdict__keyring_data_key(const struct keyring *ring, uint16_t epoch);
@@ -160,6 +166,7 @@ struct descriptor {
     int64_t created_ms;
     uint64_t max_value;
     bool has_checksum;
+    bool hides_names; /* only with a cipher */
     const pdict_codec *serializer;
     const pdict_codec *cipher; /* NULL: not encrypted */
 };
@@ -204,8 +211,13 @@ struct workbench *pdict__bench_take(struct pipeline *pipeline);
 /* Wipes plaintext of encrypted maps; a bench that grew over 1 MiB gives the excess back. */
 void pdict__bench_give(struct pipeline *pipeline, struct workbench *bench);
 
-/* Make the record of a value. `record` is borrowed from the bench until its next use.
+/* Make the record of a value; `name` is the key as the user gave it, looked at only where names are
+ * hidden. `record` is borrowed from the bench until its next use.
  * PDICT_TOO_BIG: over max_value; PDICT_INVAL: the serializer refuses it. */
+int pdict__encode_named(struct pipeline *pipeline, struct workbench *bench,
+                        const struct binding *binding, pdict_slice name, pdict_slice value,
+                        pdict_slice *record);
+/* The same without a name: PDICT_UNSUPPORTED where names are hidden. */
 int pdict__encode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
                   pdict_slice value, pdict_slice *record);
 
@@ -240,6 +252,21 @@ bool pdict__has_dictionary(struct pipeline *pipeline);
  * PDICT_TOO_BIG: there are as many as can be. */
 int pdict__dictionaries_add(const struct pipeline *pipeline, pdict_slice stored, pdict_slice bytes,
                             struct buf *out, uint16_t *number);
+
+/* ---- names.c: maps that hide the keys of their entries ---- */
+
+bool pdict__hides_names(const struct pipeline *pipeline);
+
+/* The key of a row, and the key that it stands for; borrowed. */
+struct hidden_key {
+    uint8_t bytes[HIDDEN_KEY_SIZE]; /* first: see pdict__name_of() */
+    pdict_slice name;
+};
+
+int pdict__hidden_key(const struct pipeline *pipeline, pdict_slice name, struct hidden_key *out);
+/* Of the last record that was decoded with this bench: the key as the user gave it, where names are
+ * hidden; borrowed from the bench until its next use. */
+pdict_slice pdict__bench_name(const struct workbench *bench);
 
 /* ---- serialize.c: typed values to the bytes of a value, and back ---- */
 

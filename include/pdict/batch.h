@@ -110,7 +110,8 @@ typedef struct pdict_iter pdict_iter;
  *
  * @param range     Borrowed; NULL: everything in insertion order.
  * @param[out] out  Owned; close with pdict_iter_close(). NULL on failure.
- * @return PDICT_OK; PDICT_INVAL; PDICT_BUSY; PDICT_NO_MAP.
+ * @return PDICT_OK; PDICT_INVAL; PDICT_BUSY; PDICT_NO_MAP; PDICT_UNSUPPORTED: an order of keys, a
+ *         range or a prefix in a map that hides its keys.
  *
  * Cost: bounded memory, whatever the size of the map: up to 256 rows or about 1 MiB are read ahead.
  * Since 0.1.
@@ -122,7 +123,8 @@ PDICT_API int pdict_iter_open(pdict *d, const pdict_range *range, pdict_iter **o
  *
  * @param[out] out  Borrowed until the next step or the close.
  * @return PDICT_OK; PDICT_END; a status as from pdict_get() when the record of `out->key` is
- *         damaged: out->value is empty then, and the next step goes on behind it.
+ *         damaged: out->value is empty then, and the next step goes on behind it. In a map that
+ *         hides its keys, out->key is the hash of a key then.
  *
  * Since 0.1.
  */

@@ -73,6 +73,7 @@ typedef struct pdict_options {
  * | `max_bytes`  |                                | pdict/limits.h, also for changing them        |
  * | `evict`      | `lru` (default), `fifo`, `ttl` | who goes from a full map                      |
  * | `on_full`    | `evict` (default), `error`     | with `error`: puts fail with PDICT_LIMIT      |
+ * | `names`      | `plain` (default), `hidden`    | fixed at creation; see "Hidden names" below   |
  * | `kdf`        | `interactive`, `moderate`      | cost of a passphrase at creation: 64 MiB x 2, |
  * |              | (default), `sensitive`, `test` | 256 MiB x 3, 1 GiB x 4; `test` protects nothing |
  * | `key_cache`  | `on` (default), `off`          | reopening with a passphrase costs no          |
@@ -85,6 +86,13 @@ typedef struct pdict_options {
  * | `coherence`  | `strict` (default),            | what a hit promises; the same for all handles |
  * |              | `bounded:MS`, `private`        | of a store in a process                       |
  * | `access`     | `off`, duration, default `60s` | how far stored access times may lag behind    |
+ *
+ * Hidden names: an encrypted map seals values, and its keys can be read by whoever has the file. With
+ * `names=hidden` a row has a keyed hash as its key, and the key itself is sealed beside the value: the
+ * file tells how many entries there are, how large key and value are together, and when they
+ * expire. All calls do what they do elsewhere, except that there is no order of keys: a walk by key, a
+ * range or a prefix is PDICT_UNSUPPORTED. Reading keys alone decodes the values too, and each call costs a
+ * hash of its key more, also where the cache answers. Keys may have any length on every backend.
  *
  * Backends add options of their own; codecs take theirs after a colon. pdict_info_next() lists all.
  * Every compressor takes two more: `smallest=SIZE`, default 32, below which values are stored as

@@ -68,4 +68,20 @@ for version in "$SRC"/tests/golden/v*; do
     done
 done
 
+for backend in sqlite lmdb; do
+    "$p" info "$backend" >/dev/null 2>&1 || continue
+    promise "$backend: the independent reader finds the keys of a map that hides them"
+    unpack "$SRC/tests/golden/v1" "$backend"
+    exits 0 "$p" init "$backend:hidden.$backend" -c raw,zstd,xchacha20 --key-file key -O names=hidden
+    exits 0 "$p" dump "golden.$backend" -m sealed --key-file key
+    cp out sealed.dump
+    exits 0 "$p" load "hidden.$backend" sealed.dump --key-file key
+    if can_read; then
+        read_independently "hidden.$backend"
+        cut -f 2- out | sort >hidden.tsv
+        grep '^sealed' "$SRC/tests/golden/v1/$backend.tsv" | cut -f 2- | sort >sealed.tsv
+        holds cmp hidden.tsv sealed.tsv
+    fi
+done
+
 finish

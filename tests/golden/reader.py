@@ -139,9 +139,9 @@ class Keyring:
             self.check(line)
         master = self.master(slots, key, passphrase)
         derived = {n: hashed(master, label(f"pdict/{n}/1") + map_id, 32)
-                   for n in ("wrap", "ring", "desc")}
+                   for n in ("wrap", "ring", "desc", "name")}
         need(hashed(derived["ring"], body, 32).hex() == mac, "the keyring was changed")
-        self.describing = derived["desc"]
+        self.describing, self.naming = derived["desc"], derived["name"]
         self.data = {int(line.split()[1]): self.unwrap(line, derived["wrap"])
                      for line in lines if line.startswith("epoch ")}
 
@@ -197,17 +197,27 @@ class Map:
             need(self.about["mac"] == hashed(self.ring.describing, before, 32).hex(),
                  "the descriptor was changed")
 
-    def value(self, key, record, version, expires_ms):
+    def entry(self, key, record, version, expires_ms):
         need(len(record) >= 16, "a record is shorter than its header")
         magic, envelope, flags, serializer, compressor, cipher, checksum, epoch, dictionary, size = \
             struct.unpack("<BBHBBBBHHI", record[:16])
         need(magic == 0xD7 and envelope == 1, "not a record of version 1")
-        need(flags & ~1 == 0 and serializer != 0, "a malformed header")
+        hidden = self.about.get("names") == "hidden"
+        need(flags & ~1 == 2 * hidden and serializer != 0, "a malformed header")
         need((cipher != 0) == (epoch != 0) == (self.ring is not None), "a cipher that should not be")
         bound = (label("pdict/record/1") + self.id + record[:16] +
                  struct.pack("<qQI", expires_ms, version, len(key)) + key)
         payload = self.opened(record[16:], bound, cipher, checksum, epoch)
-        return self.unpacked(payload, compressor, dictionary, size)
+        if hidden:
+            row_key, key, payload = key, *self.named(payload)
+            need(row_key == hashed(self.ring.naming, key, 32), "a key is not that of its row")
+        return key, self.unpacked(payload, compressor, dictionary, size)
+
+    @staticmethod
+    def named(payload):
+        end = 4 + struct.unpack("<I", payload[:4])[0]
+        need(end <= len(payload), "a record ends within its key")
+        return payload[4:end], payload[end:]
 
     def opened(self, rest, bound, cipher, checksum, epoch):
         if cipher:
@@ -246,7 +256,7 @@ def main():
         for number, name in store.maps():
             about = Map(store, number, key, passphrase)
             for key_, record, version, expires_ms in store.rows(number):
-                value = about.value(key_, record, version, expires_ms)
+                key_, value = about.entry(key_, record, version, expires_ms)
                 print(name, key_.hex(), value.hex(), expires_ms, sep="\t")
     except (Bad, nacl.exceptions.CryptoError) as error:
         sys.exit(f"reader.py: {given.store}: {error}")

@@ -195,6 +195,13 @@ TEST(descriptor, later_versions_and_unknown_lines_are_a_newer_format)
     CHECK_STATUS(read_changed("67108864\n", "67108864\nttl=5\n"), PDICT_NEWER_FORMAT);
 }
 
+TEST(descriptor, names_are_hidden_only_with_a_cipher)
+{
+    CHECK_STATUS(read_changed("67108864\n", "67108864\nnames=hidden\n"), PDICT_DAMAGED);
+    CHECK(error_mentions("cipher"));
+    CHECK_STATUS(read_changed("67108864\n", "67108864\nnames=hidden \n"), PDICT_NEWER_FORMAT);
+}
+
 TEST(descriptor, unknown_codec_is_named)
 {
     CHECK_STATUS(read_changed("serializer=raw", "serializer=morse"), PDICT_UNKNOWN_CODEC);

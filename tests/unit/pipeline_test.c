@@ -315,3 +315,83 @@ TEST(pipeline, no_plaintext_stays_behind_what_a_compressor_wrote)
     CHECK(!leaves_plaintext(PDICT_SKIP, PDICT_OK));
     CHECK(!leaves_plaintext(PDICT_NOMEM, PDICT_NOMEM));
 }
+
+/* ---- hidden names ---- */
+
+static struct pipeline *new_hiding_pipeline(void)
+{
+    struct descriptor descriptor = { .max_value = TEST_MAX_VALUE, .hides_names = true };
+    struct pipeline_config config = { .descriptor = &descriptor, .allocator = &test_allocator };
+    struct secret secret = secret_key(TEST_KEY);
+    struct pipeline *pipeline;
+    struct codecs codecs;
+
+    need_all();
+    CHECK_OK(pdict__codecs_parse("raw,zstd,xchacha20", &test_allocator, &codecs));
+    memcpy(descriptor.map_id, test_map_id, MAP_ID_SIZE);
+    descriptor.serializer = codecs.serializer.codec;
+    descriptor.cipher = codecs.cipher.codec;
+    config.codecs = &codecs;
+    config.ring = new_ring(test_map_id, &secret);
+    CHECK_OK(pdict__pipeline_open(&config, &pipeline));
+    pdict__codecs_free(&codecs);
+    return pipeline;
+}
+
+/* Sealed with one name in the row of another, or of the same. */
+static int status_in_row(struct pipeline *pipeline, const char *name, const char *row_of,
+                         pdict_slice value)
+{
+    struct workbench *bench = pdict__bench_take(pipeline);
+    struct hidden_key row;
+    struct binding binding = { .version = 1 };
+    pdict_slice record, found;
+    int status;
+
+    CHECK_OK(pdict__hidden_key(pipeline, slice_of(row_of), &row));
+    binding.key = (pdict_slice){ row.bytes, sizeof(row.bytes) };
+    CHECK_OK(pdict__encode_named(pipeline, bench, &binding, slice_of(name), value, &record));
+    CHECK(memmem(record.data, record.size, name, strlen(name)) == NULL);
+    status = pdict__decode(pipeline, bench, &binding, record, NULL, &found);
+    if (status == PDICT_OK) {
+        CHECK_SLICE(found, value);
+        CHECK_SLICE(pdict__bench_name(bench), slice_of(name));
+    } else {
+        CHECK_INT(pdict__bench_name(bench).size, 0);
+    }
+    pdict__bench_give(pipeline, bench);
+    return status;
+}
+
+TEST(pipeline, a_hidden_name_comes_back_and_belongs_to_its_row)
+{
+    struct pipeline *pipeline = new_hiding_pipeline();
+
+    for (size_t i = 0; i < SIZES; i++) {
+        for (int is_noise = 0; is_noise < 2; is_noise++) {
+            pdict_slice value = value_of(sizes[i], is_noise);
+
+            CHECK_OK(status_in_row(pipeline, "the name", "the name", value));
+            CHECK_STATUS(status_in_row(pipeline, "the name", "another", value), PDICT_FORMAT);
+        }
+    }
+    pdict__pipeline_close(pipeline);
+    CHECK_INT(memory.live, 0);
+}
+
+TEST(pipeline, records_with_and_without_hidden_names_do_not_mix)
+{
+    struct pipeline *hiding = new_hiding_pipeline(), *plain = new_pipeline("raw,zstd,xchacha20");
+    struct workbench *bench = pdict__bench_take(hiding);
+    pdict_slice record = encode_copy(plain, slice_of("value"));
+
+    CHECK_STATUS(decode_status(hiding, &test_binding, record), PDICT_FORMAT);
+    CHECK_STATUS(pdict__encode(hiding, bench, &test_binding, slice_of("value"), &record),
+                 PDICT_UNSUPPORTED);
+    CHECK_OK(pdict__encode_named(hiding, bench, &test_binding, slice_of("name"), slice_of("value"),
+                                 &record));
+    CHECK_STATUS(decode_status(plain, &test_binding, record), PDICT_FORMAT);
+    pdict__bench_give(hiding, bench);
+    pdict__pipeline_close(hiding);
+    pdict__pipeline_close(plain);
+}
