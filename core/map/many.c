@@ -300,12 +300,15 @@ static int clear_inside(void *ctx, struct store *store, void *txn)
     const pdict *d = ctx;
     struct erasure everything = { .scan = { .flags = PDICT_SCAN_NO_VALUES },
                                   .most = CLEAR_CHUNK,
-                                  .rows = CLEAR_CHUNK };
+                                  .rows = CLEAR_CHUNK,
+                                  .why = PDICT_REMOVED_CLEARED };
     int status;
 
     do
         status = pdict__erase(store, txn, d->map->number, &everything);
     while (status == PDICT_OK && everything.count > 0);
+    if (status == PDICT_OK)
+        pdict__removals_note(store, d->map->number, (pdict_slice){ 0 }, PDICT_REMOVED_CLEARED);
     return status;
 }
 

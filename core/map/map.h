@@ -127,8 +127,9 @@ struct pdict {
     int durability;
     int64_t sync_within_ms; /* of ordered commits */
     int64_t timeout_ms;
-    unsigned opened_slot; /* 0: not encrypted */
-    int64_t delay_us;     /* commit_delay */
+    unsigned opened_slot;     /* 0: not encrypted */
+    struct listener listener; /* fn NULL: none */
+    int64_t delay_us;         /* commit_delay */
 };
 
 struct pdict_store {
@@ -192,6 +193,8 @@ int pdict__row_get(const pdict *d, void *reader, pdict_slice key, pdict_row *row
 int pdict__commit_for(const pdict *d, struct commit *commit, unsigned durability);
 /* Commit, and be done with the batch that this thread may have led; see pdict__writer_commit(). */
 int pdict__commit(struct store *store, struct commit *commit);
+/* Tell who listens of removals, with no lock held; the error text of `status` stays. */
+void pdict__tell(struct store *store, struct telling *telling, int status);
 /* Commit changes with the handle's settings; durability 0: the handle's. `prepared` is for the cache, see pdict__cache_prepare(), and taken over; NULL: nothing. */
 int pdict__change(const pdict *d, pdict_change *changes, size_t count, unsigned durability,
                   struct entry *prepared);

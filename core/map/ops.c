@@ -17,13 +17,33 @@ int pdict__row_get(const pdict *d, void *reader, pdict_slice key, pdict_row *row
     return status;
 }
 
+void pdict__tell(struct store *store, struct telling *telling, int status)
+{
+    char text[512];
+
+    if (telling->removals.size == 0)
+        return;
+    /* The functions may fail something themselves. */
+    memcpy(text, pdict_error_text(), strlen(pdict_error_text()) + 1);
+    pdict__listeners_tell(&store->listeners, telling);
+    if (status != PDICT_OK)
+        pdict_fail(status, "%s", text);
+}
+
 int pdict__commit(struct store *store, struct commit *commit)
 {
+    struct telling telling = { .removals.size = 0 };
     struct group group;
     int status = pdict__writer_commit(store, commit, &group);
 
     pdict__publish(store, &group);
+    if (group.first)
+        pdict__removals_take(store, &telling);
     pdict__writer_finish(store, &group);
+    if (commit->is_held)
+        commit->telling = telling;
+    else
+        pdict__tell(store, &telling, status);
     return status;
 }
 

@@ -61,7 +61,7 @@ static int sweep_inside(void *ctx, struct store *store, void *txn)
     struct erasure erasure = { .scan = due_at(pdict__now(&store->clock)),
                                .most = BATCH_ROWS,
                                .rows = BATCH_ROWS,
-                               .is_told = true };
+                               .why = PDICT_REMOVED_EXPIRED };
     int status;
 
     do {

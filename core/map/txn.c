@@ -227,7 +227,9 @@ static int write_out(struct txn_commit *commit)
     first->prepare = validate;
     first->ctx = commit;
     first->is_held = commit->txn->is_exclusive;
-    if ((status = pdict__commit_for(commit->strictest, first, 0)) == PDICT_OK)
+    status = pdict__commit_for(commit->strictest, first, 0);
+    commit->txn->telling = first->telling;
+    if (status == PDICT_OK)
         use_puts(commit);
     return status;
 }
@@ -271,6 +273,8 @@ static void end_txn(struct txn *txn)
 int pdict_commit(pdict *d)
 {
     struct txn *txn = d->part ? d->part->txn : NULL;
+    struct telling telling;
+    struct store *store;
     size_t n_maps;
     int status;
 
@@ -283,7 +287,10 @@ int pdict_commit(pdict *d)
         status = PDICT_CONFLICT;
     if (status == PDICT_OK && count_written(txn, &n_maps) > 0)
         status = commit_writes(txn, n_maps);
+    store = txn->store;
+    telling = txn->telling;
     end_txn(txn);
+    pdict__tell(store, &telling, status);
     return status;
 }
 

@@ -65,7 +65,8 @@ struct txn {
     bool is_doomed;   /* two reads cannot both be true at one instant */
     pthread_t thread; /* that began it */
     unsigned n_iters;
-    struct txn_map *maps; /* the one it was begun on comes last */
+    struct telling telling; /* of an exclusive one that was committed */
+    struct txn_map *maps;   /* the one it was begun on comes last */
 };
 
 /* ---- txn_rows.c ---- */

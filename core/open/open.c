@@ -227,6 +227,14 @@ static int open_access(pdict *d, const struct opening *opening, int64_t granular
                       store->path, store->stack.name);
 }
 
+static void listen(pdict *d, const struct opening *opening)
+{
+    d->listener = (struct listener){ .map = d->map->number,
+                                     .fn = opening->options.on_removed,
+                                     .ctx = opening->options.on_removed_ctx };
+    pdict__listeners_join(&d->map->store->listeners, &d->listener);
+}
+
 static int fill_handle(pdict *d, const struct opening *opening, struct store *store)
 {
     const char *name = opening->settings.values[OPTION_MAP].text;
@@ -255,6 +263,8 @@ static int fill_handle(pdict *d, const struct opening *opening, struct store *st
         status = open_access(d, opening, granularity_ms);
     if (status != PDICT_OK)
         pdict__map_release(d->map);
+    else if (opening->options.on_removed)
+        listen(d, opening);
     return status;
 }
 
@@ -307,6 +317,8 @@ void pdict_close(pdict *d)
     }
     store = d->map->store;
     allocator = store->allocator;
+    if (d->listener.fn && store->fork_count == pdict__fork_count())
+        pdict__listeners_leave(&store->listeners, &d->listener);
     pdict__map_release(d->map);
     pdict__registry_release(store);
     pdict__free(&allocator, d->name);

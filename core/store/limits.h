@@ -49,8 +49,12 @@ int pdict__limits_write(struct store *store, void *txn, uint32_t map, const stru
 /* What is stored, counted by a walk when that is not known. */
 int pdict__usage_read(struct store *store, void *txn, uint32_t map, struct usage *out);
 int pdict__usage_write(struct store *store, void *txn, uint32_t map, const struct usage *usage);
+/* Under the gate: those in force, as of the last look; NULL: none. */
+int pdict__limits_find(struct store *store, void *txn, uint32_t map, const struct limits **out);
 /* Entries and bytes by a walk. */
 int pdict__usage_count(struct store *store, void *txn, uint32_t map, struct usage *out);
+
+/* ---- account.c ---- */
 
 /*
  * Under the gate: make changes as the backend's apply, and keep to the limits of the map.
@@ -58,9 +62,9 @@ int pdict__usage_count(struct store *store, void *txn, uint32_t map, struct usag
  */
 int pdict__rows_apply(struct store *store, void *txn, uint32_t map, pdict_change *changes,
                       size_t count, int64_t now_ms);
-/* Delete rows, expired or not. */
+/* Delete rows, expired or not; `why`: enum pdict_removed_why. */
 int pdict__rows_delete(struct store *store, void *txn, uint32_t map, pdict_change *changes,
-                       size_t count);
+                       size_t count, int why);
 /* Remove what is above the limits, up to `most` entries or so; *count: how many went. */
 int pdict__limits_trim(struct store *store, void *txn, uint32_t map, size_t most, size_t *count);
 

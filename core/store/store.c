@@ -66,6 +66,7 @@ static int locks_init(struct store *store)
     pthread_mutex_init(&store->pool_lock, NULL);
     pthread_mutex_init(&store->maps_lock, NULL);
     pthread_mutex_init(&store->coherence.advance, NULL);
+    pdict__listeners_init(&store->listeners);
     return PDICT_OK;
 }
 
@@ -74,6 +75,7 @@ static void store_release(struct store *store)
     pdict_allocator allocator = store->allocator;
 
     pdict__removals_free(&store->removals);
+    pdict__listeners_destroy(&store->listeners);
     pdict__coherence_destroy(&store->coherence);
     pthread_mutex_destroy(&store->maps_lock);
     pthread_mutex_destroy(&store->pool_lock);

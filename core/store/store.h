@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "store/gatefile.h"
 #include "store/limits.h"
+#include "store/removals.h"
 
 /*
  * Lock order, outermost first: registry (open/registry.c), the lead of the queue, gate (one writer),
@@ -208,22 +209,6 @@ struct map; /* map/map.h */
 /* Changes that commits of a few can make together in one transaction. */
 #define GROUP_CHANGES 256
 
-/* ---- removals.c: rows that a commit removes without having been asked for each by its key ---- */
-
-struct removals {
-    struct buf hashes; /* of their keys, as in the ring */
-    size_t kept;       /* bytes of them, of what has been committed */
-    bool is_partial;   /* there was no memory for all: any row may be gone */
-};
-
-void pdict__removals_init(struct removals *removals, const pdict_allocator *allocator);
-void pdict__removals_free(struct removals *removals);
-void pdict__removals_clear(struct removals *removals);
-/* A transaction was committed, or was not. */
-void pdict__removals_keep(struct removals *removals);
-void pdict__removals_undo(struct removals *removals);
-size_t pdict__removals_count(const struct removals *removals);
-const uint64_t *pdict__removals_hashes(const struct removals *removals);
 struct store {
     struct stack stack;           /* as this store was opened */
     const pdict_backend *backend; /* the outermost of the stack */
@@ -254,6 +239,7 @@ struct store {
     struct chore sync_chore;
     pdict_change shared[GROUP_CHANGES]; /* of a group, in the order of the queue */
     struct removals removals;           /* of a group */
+    struct listeners listeners;
     struct limits_memo limits;
     uint64_t limits_word; /* where there is no gate file; see shared.c */
 
@@ -312,8 +298,11 @@ void pdict__shared_limits_moved(struct store *store);
 int pdict__checkpoint(struct store *store, bool wait);
 bool pdict__checkpoint_wanted(const struct store *store);
 
-/* Of the commit that is being made, under the gate. */
+/* Of the commit that is being made, under the gate: a row that nobody has named; one to be told of. */
 void pdict__removals_add(struct store *store, pdict_slice key);
+void pdict__removals_note(struct store *store, uint32_t map, pdict_slice key, int why);
+/* Hand over what is to be told of. */
+void pdict__removals_take(struct store *store, struct telling *out);
 
 /* ---- erase.c ---- */
 
@@ -322,7 +311,7 @@ struct erasure {
     pdict_scan scan;
     size_t most;          /* at once; fewer when... */
     uint64_t rows, bytes; /* ...there were so many, and so much of keys and records, already */
-    bool is_told;         /* they are removals of the commit */
+    int why;              /* enum pdict_removed_why; CLEARED: not told of one by one */
     size_t count;         /* out: how many went */
 };
 
@@ -367,6 +356,7 @@ struct commit {
 
     bool keeps_rows; /* the work changes no row but the removals: what is cached stays true */
     struct entry *prepared; /* map/: what the cache will hold of the first change; or NULL */
+    struct telling telling; /* while it is held: what is to be told when it no longer is */
 
     /* Private to the writer; zero at first. */
     struct commit *next;

@@ -23,6 +23,26 @@ typedef struct pdict_setting {
 /** Returns the time in Unix milliseconds. Called on any thread. */
 typedef int64_t (*pdict_clock_fn)(void *ctx);
 
+/** Why an entry is gone. */
+enum pdict_removed_why {
+    PDICT_REMOVED_EXPIRED = 1,  /**< its time was over: it was swept, or something took its place */
+    PDICT_REMOVED_EVICTED = 2,  /**< the map was full */
+    PDICT_REMOVED_REPLACED = 3, /**< by another value */
+    PDICT_REMOVED_DELETED = 4,
+    PDICT_REMOVED_CLEARED = 5 /**< all entries at once; the key is empty */
+};
+
+/**
+ * Hears of an entry that this process has removed or replaced; other processes hear of theirs. It
+ * is called once the removal is committed, outside all locks, on whichever thread made the commit,
+ * maintenance's included; on several threads at once for several commits. It may use the library,
+ * but not close the map it hears of. What has no memory to be told of is not told of.
+ *
+ * @param key  Borrowed.
+ * @param why  enum pdict_removed_why.
+ */
+typedef void (*pdict_removed_fn)(void *ctx, pdict_slice key, int why);
+
 /** What cannot or should not be typed into a URI. Everything may stay zero. */
 typedef struct pdict_options {
     size_t struct_size;
@@ -41,6 +61,11 @@ typedef struct pdict_options {
     pdict_allocator allocator;
     pdict_clock_fn clock;
     void *clock_ctx;
+
+    /** NULL, or called for each entry of the map that goes, while this handle is open. Each change
+     * then looks up what it replaces. pdict_close() waits for calls that are under way. */
+    pdict_removed_fn on_removed;
+    void *on_removed_ctx;
 } pdict_options;
 
 #define PDICT_OPTIONS_INIT                                                                         \
