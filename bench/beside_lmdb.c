@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pdict on LMDB beside LMDB used raw, in one run.
  *
- *     beside_lmdb [all | load | growth] [KEYS] [DIRECTORY]
+ *     beside_lmdb [all | load | gets | growth] [KEYS] [DIRECTORY]
  *
  * Raw means what a careful user writes: one named database, one transaction a batch or a put, and
  * for gets one read transaction that is renewed and reset around each.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pdict on SQLite beside SQLite used raw, in one run.
  *
- *     beside_sqlite [all | load | growth] [KEYS] [DIRECTORY]
+ *     beside_sqlite [all | load | gets | growth] [KEYS] [DIRECTORY]
  *
  * Raw means what a careful user writes: prepared statements, WAL, `kv(k TEXT PRIMARY KEY, v BLOB)`,
  * one transaction per batch or per put, the same page cache.

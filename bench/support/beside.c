@@ -235,11 +235,34 @@ static void compare_loads(void)
     print_loads();
 }
 
+/* Of stores that were loaded once. */
+static void compare_gets(void)
+{
+    pdict *d;
+
+    side_remove_all();
+    side.engine->open(side_path_of("raw"), false);
+    side_raw_load(side.n_keys, BULK);
+    d = side_open_ours("our", false);
+    side_our_load(d, side.n_keys, BULK, PDICT_PUT_IN_SLICES);
+    for (int round = 0; round < ROUNDS; round++) {
+        side_draw();
+        play_gets(d, round);
+    }
+    pdict_close(d);
+    side.engine->close();
+    side_remove_all();
+    print_heading();
+    row("get, random keys, copied out", GET, GETS, side.engine->goal_get);
+    row("get, random keys, in place", GET_IN_PLACE, GETS, 0);
+}
+
 static const struct {
     const char *name;
     void (*compare)(void);
 } modes[] = { { "all", compare_works },
               { "load", compare_loads },
+              { "gets", compare_gets },
               { "growth", side_compare_growth } };
 
 int beside_main(const struct raw_engine *which, int argc, char **argv)
@@ -260,7 +283,7 @@ int beside_main(const struct raw_engine *which, int argc, char **argv)
     if (argc > 2)
         side.directory = argv[2];
     if (side.n_keys < 10000)
-        plain_die("usage", "[all | load | growth] [KEYS >= 10000] [DIRECTORY]");
+        plain_die("usage", "[all | load | gets | growth] [KEYS >= 10000] [DIRECTORY]");
     side_make_data();
     modes[mode].compare();
     side_free_data();
