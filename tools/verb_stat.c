@@ -42,6 +42,9 @@ static void print_json(const pdict_stats *stats)
         { "format_version", stats->format_version },
         { "max_value", stats->max_value },
         { "damaged", stats->damaged },
+        { "snapshot_age_ms", (uint64_t)stats->snapshot_age_ms },
+        { "snapshots_reaped", stats->snapshots_reaped },
+        { "stale_readers", stats->stale_readers },
     };
     json_t *object = json_object();
 

@@ -110,7 +110,7 @@ static int map_metas(struct store *store)
 int pdict__lmdb_env_open(struct store *store, uint64_t used_bytes)
 {
     char *directory = allocate(store, strlen(store->path) + 1);
-    int dead, status;
+    int status;
 
     if (directory == NULL)
         return no_memory("a path");
@@ -125,7 +125,7 @@ int pdict__lmdb_env_open(struct store *store, uint64_t used_bytes)
     if ((status = map_metas(store)) != PDICT_OK)
         return status;
     if ((status = pdict__lmdb_check_namespace(store)) == PDICT_OK)
-        mdb_reader_check(store->env, &dead);
+        clear_stale_readers(store);
     return status;
 }
 

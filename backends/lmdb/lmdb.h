@@ -109,11 +109,21 @@ struct store {
     size_t metas_size;
     struct room room;
     struct view writer;
-    unsigned sync_flags;    /* of the environment, as last set */
-    uint64_t check_at;      /* when this page is in use, look for dead readers again, */
-    int64_t check_at_ms;    /* or at this time of the steady clock */
-    bool has_failed_midway; /* a commit did; LMDB refuses everything from then on */
+    unsigned sync_flags;            /* of the environment, as last set */
+    uint64_t check_at;              /* when this page is in use, look for dead readers again, */
+    int64_t check_at_ms;            /* or at this time of the steady clock */
+    _Atomic uint64_t stale_readers; /* cleared so far */
+    bool has_failed_midway;         /* a commit did; LMDB refuses everything from then on */
 };
+
+/* What dead processes hold in the table of readers keeps pages from being used again. */
+static inline void clear_stale_readers(struct store *store)
+{
+    int dead = 0;
+
+    mdb_reader_check(store->env, &dead);
+    atomic_fetch_add(&store->stale_readers, (uint64_t)dead);
+}
 
 /* ---- numbers ---- */
 

@@ -35,13 +35,13 @@ void pdict__lmdb_reader_close(void *self, void *reader)
 static int begin_snapshot(struct view *view)
 {
     MDB_env *env = view->store->env;
-    int rc, dead;
+    int rc;
 
     if (view->txn != NULL)
         return mdb_txn_renew(view->txn);
     rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &view->txn);
     if (rc == MDB_READERS_FULL) {
-        mdb_reader_check(env, &dead);
+        clear_stale_readers(view->store);
         rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &view->txn);
     }
     if (rc != 0)

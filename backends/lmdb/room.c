@@ -144,9 +144,9 @@ static uint64_t used_bytes(const struct store *store)
 static int remap(struct store *store, uint64_t least)
 {
     uint64_t now = map_size(store), size = now * 2;
-    int rc, dead;
+    int rc;
 
-    mdb_reader_check(store->env, &dead);
+    clear_stale_readers(store);
     if (size < least + least / 4)
         size = least + least / 4;
     if (!can_map(size - now))

@@ -189,6 +189,7 @@ int pdict__lmdb_stat(void *self, pdict_backend_stat *stat)
              "pages of %zu bytes, %zu in use, %zu MiB of address space, %u of %u reader slots",
              store->page_size, facts.me_last_pgno + 1, facts.me_mapsize >> 20, facts.me_numreaders,
              facts.me_maxreaders);
+    stat->stale_readers = atomic_load(&store->stale_readers);
     return PDICT_OK;
 }
 

@@ -71,11 +71,10 @@ static void check_readers(struct store *store)
 {
     uint64_t last = pdict__lmdb_last_page(store);
     int64_t now_ms = pdict__lmdb_steady_ms();
-    int dead;
 
     if (last < store->check_at && now_ms < store->check_at_ms)
         return;
-    mdb_reader_check(store->env, &dead);
+    clear_stale_readers(store);
     store->check_at = last + last / 8 + 4096;
     store->check_at_ms = now_ms + CHECK_EVERY_MS;
 }

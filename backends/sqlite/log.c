@@ -7,36 +7,29 @@
 #define WAL_FRAME_HEADER   24 /* bytes before each page in the log */
 #define CHECKPOINT_WAIT_MS 500
 
-/* Frames count from the start of the log, those already folded in included: what matters to the
- * caller is also how long the file has become. */
-int pdict__sqlite_note_log(void *ctx, sqlite3 *db, const char *name, int frames)
-{
-    struct store *store = ctx;
+/* In the header of the wal-index ("WAL-Index File Format"): mxFrame. */
+#define WAL_INDEX_FRAMES 16
 
-    (void)db;
-    (void)name;
-    atomic_store_explicit(&store->log_bytes,
-                          (uint64_t)frames * (store->page_size + WAL_FRAME_HEADER),
-                          memory_order_relaxed);
-    return SQLITE_OK;
-}
-
+/* The wal-index counts frames from the start of the log, those already folded in included: what
+ * matters to the caller is also how long the file has become. */
 uint64_t pdict__sqlite_log_bytes(void *self)
 {
-    struct store *store = self;
+    const struct store *store = self;
+    uint32_t frames;
 
-    return atomic_load_explicit(&store->log_bytes, memory_order_relaxed);
+    if (store->index == NULL)
+        return 0;
+    frames = atomic_load_explicit(
+        (const volatile _Atomic uint32_t *)(store->index + WAL_INDEX_FRAMES), memory_order_relaxed);
+    return (uint64_t)frames * (store->page_size + WAL_FRAME_HEADER);
 }
 
 static int run_checkpoint(struct conn *conn, int mode)
 {
-    int frames = -1, folded = -1;
     int rc;
 
     errno = 0;
-    rc = sqlite3_wal_checkpoint_v2(conn->db, "main", mode, &frames, &folded);
-    if (frames >= 0)
-        pdict__sqlite_note_log(conn->store, conn->db, "main", frames);
+    rc = sqlite3_wal_checkpoint_v2(conn->db, "main", mode, NULL, NULL);
     /* Busy without waiting: somebody else's checkpoint is on its way. */
     if (rc == SQLITE_OK || (rc == SQLITE_BUSY && mode == SQLITE_CHECKPOINT_PASSIVE))
         return PDICT_OK;

@@ -127,7 +127,7 @@ struct store {
      * reader that nobody uses. */
     struct conn *anchor;
     uint32_t page_size;
-    _Atomic uint64_t log_bytes;
+    const volatile char *index; /* the first region of the wal-index, which stays; or NULL */
     char detail[128];
 };
 
@@ -248,8 +248,6 @@ bool pdict__sqlite_is_next(void *self, const uint64_t before[2], const uint64_t 
 
 /* ---- log.c ---- */
 
-/* Called by the engine after each commit. */
-int pdict__sqlite_note_log(void *ctx, sqlite3 *db, const char *name, int frames);
 uint64_t pdict__sqlite_log_bytes(void *self);
 int pdict__sqlite_checkpoint(void *self, bool wait);
 int pdict__sqlite_sync(void *self);

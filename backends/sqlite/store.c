@@ -180,6 +180,21 @@ static int note_settings(struct store *store)
     return PDICT_OK;
 }
 
+/* None where the file is read without its log. */
+static void find_index(struct store *store)
+{
+    sqlite3_file *file = NULL;
+    void volatile *index = NULL;
+    int rc = SQLITE_NOTFOUND;
+
+    sqlite3_file_control(store->anchor->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (store->anchor->access != ACCESS_READ_FROZEN && file->pMethods->iVersion >= 2)
+        rc = file->pMethods->xShmMap(file, 0, WAL_INDEX_REGION, 0, &index);
+    /* SQLITE_READONLY: mapped, but not for writing. */
+    if (rc == SQLITE_OK || rc == SQLITE_READONLY)
+        store->index = index;
+}
+
 int pdict__sqlite_open(const pdict_backend_args *args, void **self)
 {
     struct store *store = NULL;
@@ -199,8 +214,7 @@ int pdict__sqlite_open(const pdict_backend_args *args, void **self)
         goto done;
     if ((status = note_settings(store)) != PDICT_OK)
         goto done;
-    if (!store->is_read_only)
-        sqlite3_wal_hook(store->anchor->db, pdict__sqlite_note_log, store);
+    find_index(store);
     *self = store;
     store = NULL;
 done:
@@ -241,20 +255,13 @@ int pdict__sqlite_stat(void *self, pdict_backend_stat *stat)
 int pdict__sqlite_watch(void *self, const volatile uint64_t *words[2])
 {
     struct store *store = self;
-    sqlite3_file *file = NULL;
-    void volatile *index = NULL;
-    int rc = SQLITE_NOTFOUND;
 
-    sqlite3_file_control(store->anchor->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-    if (store->anchor->access != ACCESS_READ_FROZEN && file->pMethods->iVersion >= 2)
-        rc = file->pMethods->xShmMap(file, 0, WAL_INDEX_REGION, 0, &index);
-    /* SQLITE_READONLY: mapped, but not for writing. */
-    if ((rc != SQLITE_OK && rc != SQLITE_READONLY) || index == NULL)
+    if (store->index == NULL)
         return pdict_fail(PDICT_UNSUPPORTED,
                           "sqlite: %s is read without its log's index, so there is no change token",
                           store->files[FILE_MAIN]);
-    words[0] = (const volatile uint64_t *)((const volatile char *)index + WAL_INDEX_CHANGE);
-    words[1] = (const volatile uint64_t *)((const volatile char *)index + WAL_INDEX_CHECKSUM);
+    words[0] = (const volatile uint64_t *)(store->index + WAL_INDEX_CHANGE);
+    words[1] = (const volatile uint64_t *)(store->index + WAL_INDEX_CHECKSUM);
     return PDICT_OK;
 }
 

@@ -40,7 +40,8 @@ static bool probe(const void *head, size_t size)
 
 const pdict_backend pdict__backend_sqlite = {
     PDICT_EXT_HEAD(pdict_backend),
-    .capabilities = PDICT_CAP_FILE | PDICT_CAP_MULTI_PROCESS | PDICT_CAP_SHRINKS,
+    .capabilities =
+        PDICT_CAP_FILE | PDICT_CAP_MULTI_PROCESS | PDICT_CAP_SHRINKS | PDICT_CAP_DEAR_SNAPSHOTS,
     .name = "sqlite",
     .summary = "one SQLite file, readable with the sqlite3 shell",
     .options = options,

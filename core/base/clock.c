@@ -30,6 +30,11 @@ int64_t pdict__steady_ms(void)
     return read_ms(CLOCK_MONOTONIC);
 }
 
+int64_t pdict__steady_coarse_ms(void)
+{
+    return read_ms(CLOCK_MONOTONIC_COARSE);
+}
+
 int64_t pdict__boot_ms(void)
 {
     return read_ms(CLOCK_BOOTTIME);

@@ -37,6 +37,15 @@ static int walk_sizes(const pdict *d, void *reader, pdict_stats *stats)
     return status;
 }
 
+static void add_snapshots(struct store *store, pdict_stats *stats)
+{
+    int64_t oldest_ms = pdict__readers_oldest_ms(store);
+
+    if (oldest_ms != INT64_MAX)
+        stats->snapshot_age_ms = pdict__steady_coarse_ms() - oldest_ms;
+    stats->snapshots_reaped = atomic_load_explicit(&store->n_reaped, memory_order_relaxed);
+}
+
 static void add_cache(const pdict *d, pdict_stats *stats)
 {
     const struct cache *cache = atomic_load(&d->map->cache);
@@ -81,6 +90,7 @@ static int read_stats(const pdict *d, unsigned flags, void *reader, pdict_stats 
     stats->file_bytes = engine.file_bytes;
     stats->log_bytes = engine.log_bytes;
     stats->format_version = engine.format_version;
+    stats->stale_readers = engine.stale_readers;
     status = store->backend->count(store->engine, reader, d->map->number, pdict__handle_now(d),
                                    &stats->count);
     if (status == PDICT_OK && (flags & PDICT_STATS_SIZES))
@@ -141,6 +151,7 @@ int pdict_stats_get(pdict *d, unsigned flags, pdict_stats *out)
         return status;
     status = read_stats(d, flags, reader, &stats);
     add_cache(d, &stats);
+    add_snapshots(d->map->store, &stats);
     pdict__end(d, reader);
     read_stages(d, &stats);
     if (status == PDICT_OK)

@@ -26,8 +26,8 @@ struct pdict_iter {
     struct buf bytes; /* keys and values of the chunk */
     size_t n_chunk, next, limit;
 
-    /* With PDICT_SNAPSHOT: */
-    void *reader;
+    /* With PDICT_SNAPSHOT; the row that was given out lies in `bytes` where the snapshot may go: */
+    struct hold hold;
     void *cursor;
 
     struct txn_walk *walk; /* over a transaction, whose snapshot the chunks come from */
@@ -143,22 +143,42 @@ static int find_last_id(pdict_iter *iter, void *reader)
     return status == PDICT_END ? PDICT_OK : status;
 }
 
-static int begin_walk(pdict_iter *iter, bool is_snapshot)
+static int begin_walk(pdict_iter *iter)
 {
-    struct store *store = iter->d->map->store;
     void *reader;
     int status;
 
     if ((status = pdict__begin(iter->d, &reader)) != PDICT_OK)
         return status;
     status = find_last_id(iter, reader);
-    if (status == PDICT_OK && is_snapshot)
-        status = store->backend->scan_open(store->engine, reader, iter->d->map->number, &iter->scan,
-                                           &iter->cursor);
-    if (status == PDICT_OK && is_snapshot)
-        iter->reader = reader;
-    else
-        pdict__end(iter->d, reader);
+    pdict__end(iter->d, reader);
+    return status;
+}
+
+static void close_cursor(struct hold *hold)
+{
+    pdict_iter *iter = (pdict_iter *)((char *)hold - offsetof(pdict_iter, hold));
+    struct store *store = iter->d->map->store;
+
+    /* In the child of a fork the cursor is the parent's. */
+    if (iter->cursor && store->fork_count == pdict__fork_count())
+        store->backend->scan_close(store->engine, iter->cursor);
+    iter->cursor = NULL;
+}
+
+static int begin_snapshot_walk(pdict_iter *iter)
+{
+    struct store *store = iter->d->map->store;
+    void *reader;
+    int status;
+
+    iter->hold.lose = close_cursor;
+    if ((status = pdict__hold_begin(store, &iter->hold)) != PDICT_OK ||
+        (status = pdict__hold_enter(&iter->hold, &reader)) != PDICT_OK)
+        return status;
+    status = store->backend->scan_open(store->engine, reader, iter->d->map->number, &iter->scan,
+                                       &iter->cursor);
+    pdict__hold_leave(&iter->hold);
     return status;
 }
 
@@ -175,7 +195,9 @@ static int open_range(pdict_iter *iter, const pdict_range *range)
     if (iter->d->part &&
         (status = pdict__txn_walk_open(iter->d->part, &iter->scan, &iter->walk)) != PDICT_OK)
         return status;
-    return begin_walk(iter, !iter->walk && (range->flags & PDICT_SNAPSHOT) != 0);
+    if (!iter->walk && (range->flags & PDICT_SNAPSHOT))
+        return begin_snapshot_walk(iter);
+    return begin_walk(iter);
 }
 
 int pdict_iter_open(pdict *d, const pdict_range *range, pdict_iter **out)
@@ -214,11 +236,7 @@ void pdict_iter_close(pdict_iter *iter)
         return;
     store = iter->d->map->store;
     pdict__txn_walk_close(iter->walk);
-    /* In the child of a fork the cursor is the parent's. */
-    if (iter->cursor && store->fork_count == pdict__fork_count())
-        store->backend->scan_close(store->engine, iter->cursor);
-    if (iter->reader)
-        pdict__end(iter->d, iter->reader);
+    pdict__hold_end(store, &iter->hold);
     if (iter->bench)
         pdict__bench_give(iter->d->map->pipeline, iter->bench);
     pdict__buf_free(&iter->from);
@@ -340,18 +358,43 @@ static int next_stored(void *ctx, pdict_row *row)
     return next_from_chunk(ctx, row);
 }
 
-static int next_row(pdict_iter *iter, pdict_row *row)
+/* The caller has the row until the next step, also where the snapshot goes meanwhile. */
+static int copy_out(pdict_iter *iter, pdict_row *row)
 {
-    struct store *store = iter->d->map->store;
     int status;
 
+    iter->n_chunk = 0;
+    iter->bytes.size = 0;
+    if ((status = keep_row(iter, row)) != PDICT_OK)
+        return status;
+    row->key.data = iter->bytes.data;
+    row->value.data = iter->bytes.data + row->key.size;
+    return PDICT_OK;
+}
+
+static int next_of_snapshot(pdict_iter *iter, pdict_row *row)
+{
+    struct store *store = iter->d->map->store;
+    void *reader;
+    int status;
+
+    if ((status = pdict__store_check(store)) != PDICT_OK ||
+        (status = pdict__hold_enter(&iter->hold, &reader)) != PDICT_OK)
+        return status;
+    status = store->backend->scan_next(store->engine, iter->cursor, row);
+    if (status == PDICT_OK && store->backend->log_bytes)
+        status = copy_out(iter, row);
+    pdict__hold_leave(&iter->hold);
+    return status;
+}
+
+static int next_row(pdict_iter *iter, pdict_row *row)
+{
     if (iter->walk)
         return pdict__txn_walk_next(iter->walk, next_stored, iter, row);
-    if (!iter->cursor)
-        return next_from_chunk(iter, row);
-    if ((status = pdict__store_check(store)) != PDICT_OK)
-        return status;
-    return store->backend->scan_next(store->engine, iter->cursor, row);
+    if (iter->hold.lose)
+        return next_of_snapshot(iter, row);
+    return next_from_chunk(iter, row);
 }
 
 static int decode_row(pdict_iter *iter, const pdict_row *row, pdict_entry *out)

@@ -139,7 +139,9 @@ struct pdict_store {
 
 /* ---- txn_calls.c: what the calls below do on a transaction ---- */
 
+/* PDICT_CONFLICT (expected): the snapshot is lost. */
 int pdict__txn_begin_read(const pdict *d, void **reader);
+void pdict__txn_end_read(const pdict *d);
 int pdict__txn_row_get(const pdict *d, pdict_slice key, pdict_row *row);
 int pdict__txn_change(const pdict *d, pdict_change *changes, size_t count);
 int pdict__txn_count(const pdict *d, uint64_t *out);
@@ -154,7 +156,9 @@ static inline int pdict__begin(const pdict *d, void **reader)
 
 static inline void pdict__end(const pdict *d, void *reader)
 {
-    if (!d->part)
+    if (d->part)
+        pdict__txn_end_read(d);
+    else
         pdict__read_end(d->map->store, reader);
 }
 

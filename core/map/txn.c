@@ -17,13 +17,6 @@ static void free_all(struct txn *txn)
     pdict__free(&allocator, txn);
 }
 
-static void end_snapshot(struct txn *txn)
-{
-    if (txn->reader)
-        pdict__read_end(txn->store, txn->reader);
-    txn->reader = NULL;
-}
-
 static int add_map(struct txn *txn, const pdict *d, pdict **out)
 {
     struct txn_map *part = pdict__calloc(&txn->store->allocator, 1, sizeof(*part));
@@ -51,7 +44,7 @@ static int begin(struct txn *txn, const pdict *d, pdict **out)
         status = pdict__writer_hold(txn->store, d->timeout_ms);
     if (status != PDICT_OK)
         return status;
-    if ((status = pdict__read_begin(txn->store, &txn->reader)) != PDICT_OK && txn->is_exclusive)
+    if ((status = pdict__hold_begin(txn->store, &txn->hold)) != PDICT_OK && txn->is_exclusive)
         pdict__writer_let_go(txn->store);
     return status;
 }
@@ -223,7 +216,7 @@ static int write_out(struct txn_commit *commit)
 
     if ((status = fill_commit(commit)) != PDICT_OK)
         return status;
-    end_snapshot(commit->txn);
+    pdict__hold_end(commit->txn->store, &commit->txn->hold);
     first->prepare = validate;
     first->ctx = commit;
     first->is_held = commit->txn->is_exclusive;
@@ -264,7 +257,7 @@ static int check_end(const struct txn *txn)
 
 static void end_txn(struct txn *txn)
 {
-    end_snapshot(txn);
+    pdict__hold_end(txn->store, &txn->hold);
     if (txn->is_exclusive)
         pdict__writer_let_go(txn->store);
     free_all(txn);
@@ -283,7 +276,7 @@ int pdict_commit(pdict *d)
     if ((status = check_end(txn)) != PDICT_OK)
         return status;
     status = pdict__store_check(txn->store);
-    if (status == PDICT_OK && txn->is_doomed)
+    if (status == PDICT_OK && (txn->is_doomed || pdict__hold_is_lost(&txn->hold)))
         status = PDICT_CONFLICT;
     if (status == PDICT_OK && count_written(txn, &n_maps) > 0)
         status = commit_writes(txn, n_maps);

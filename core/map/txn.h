@@ -58,8 +58,8 @@ struct txn_map {
 
 struct txn {
     struct store *store;
-    void *reader;  /* the snapshot; NULL once it is over */
-    uint64_t seed; /* of the hashes of keys */
+    struct hold hold; /* the snapshot */
+    uint64_t seed;    /* of the hashes of keys */
     uint64_t last_place;
     bool is_exclusive;
     bool is_doomed;   /* two reads cannot both be true at one instant */
@@ -71,7 +71,7 @@ struct txn {
 
 /* ---- txn_rows.c ---- */
 
-/* The row of a key. One that is new has been looked up in the snapshot, and `stored` is what was
+/* The row of a key, inside the hold. One that is new has been looked up in the snapshot, and `stored` is what was
  * found, borrowed from the reader; else stored->version is 0. */
 int pdict__txn_row(struct txn_map *part, pdict_slice key, struct txn_row **out, pdict_row *stored);
 /* The row of a key that the transaction has written; else NULL. */

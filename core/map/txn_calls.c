@@ -15,8 +15,14 @@ int pdict__not_inside(const pdict *d, const char *call)
 
 int pdict__txn_begin_read(const pdict *d, void **reader)
 {
-    *reader = d->part->txn->reader;
-    return pdict__store_check(d->map->store);
+    int status = pdict__store_check(d->map->store);
+
+    return status == PDICT_OK ? pdict__hold_enter(&d->part->txn->hold, reader) : status;
+}
+
+void pdict__txn_end_read(const pdict *d)
+{
+    pdict__hold_leave(&d->part->txn->hold);
 }
 
 static int get_written(const pdict *d, const struct txn_row *row, pdict_row *out)
@@ -47,7 +53,7 @@ int pdict__txn_row_get(const pdict *d, pdict_slice key, pdict_row *out)
         return PDICT_NOTFOUND;
     if (out->version != 0)
         return PDICT_OK;
-    return store->backend->get(store->engine, part->txn->reader, d->map->number, key, out);
+    return store->backend->get(store->engine, part->txn->hold.reader, d->map->number, key, out);
 }
 
 /* What was put or deleted may count differently than it did in the snapshot. */
@@ -72,12 +78,14 @@ int pdict__txn_count(const pdict *d, uint64_t *out)
     struct store *store = d->map->store;
     struct txn_map *part = d->part;
     uint64_t count;
+    void *reader;
     int status;
 
-    if ((status = pdict__store_check(store)) != PDICT_OK)
+    if ((status = pdict__txn_begin_read(d, &reader)) != PDICT_OK)
         return status;
-    status = store->backend->count(store->engine, part->txn->reader, d->map->number,
-                                   pdict__handle_now(d), &count);
+    status =
+        store->backend->count(store->engine, reader, d->map->number, pdict__handle_now(d), &count);
+    pdict__txn_end_read(d);
     if (status != PDICT_OK)
         return status;
     if (part->is_counted && part->count != count)
@@ -156,14 +164,12 @@ static void make_write(struct txn_map *part, pdict_change *change, struct write 
     row->is_written = true;
 }
 
-int pdict__txn_change(const pdict *d, pdict_change *changes, size_t count)
+static int change_inside(const pdict *d, pdict_change *changes, size_t count)
 {
     const pdict_allocator *allocator = &d->map->store->allocator;
-    int status = pdict__store_check(d->map->store);
     struct write *writes;
+    int status = PDICT_OK;
 
-    if (status != PDICT_OK)
-        return status;
     writes = pdict__calloc(allocator, count, sizeof(*writes));
     if (!writes)
         return PDICT_NOMEM;
@@ -174,5 +180,17 @@ int pdict__txn_change(const pdict *d, pdict_change *changes, size_t count)
     for (size_t i = 0; i < count; i++)
         pdict__free(allocator, writes[i].record);
     pdict__free(allocator, writes);
+    return status;
+}
+
+int pdict__txn_change(const pdict *d, pdict_change *changes, size_t count)
+{
+    void *reader;
+    int status = pdict__txn_begin_read(d, &reader);
+
+    if (status != PDICT_OK)
+        return status;
+    status = change_inside(d, changes, count);
+    pdict__txn_end_read(d);
     return status;
 }

@@ -81,8 +81,8 @@ int pdict__txn_row(struct txn_map *part, pdict_slice key, struct txn_row **out, 
     stored->version = 0;
     if ((*out = find(part, key, hash)) != NULL)
         return PDICT_OK;
-    status = store->backend->get(store->engine, part->txn->reader, part->handle.map->number, key,
-                                 stored);
+    status = store->backend->get(store->engine, part->txn->hold.reader, part->handle.map->number,
+                                 key, stored);
     if (status != PDICT_OK && status != PDICT_NOTFOUND)
         return status;
     if ((*out = new_row(part, key, hash)) == NULL)

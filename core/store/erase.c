@@ -69,8 +69,8 @@ static int erase(struct collection *collection, struct store *store, void *txn, 
     if (status != PDICT_OK || collection->count == 0)
         return status;
     fill_changes(collection);
-    status = pdict__rows_delete(store, txn, map, collection->changes, collection->count,
-                                erasure->why);
+    status =
+        pdict__rows_delete(store, txn, map, collection->changes, collection->count, erasure->why);
     return status == PDICT_OK ? count_deleted(collection, &erasure->count) : status;
 }
 
@@ -86,9 +86,8 @@ int pdict__erase(struct store *store, void *txn, uint32_t map, struct erasure *e
     if (collection.sizes && collection.changes)
         status = erase(&collection, store, txn, map, erasure);
     /* After a clear everything has moved. */
-    for (size_t i = 0; erasure->why != PDICT_REMOVED_CLEARED && status == PDICT_OK &&
-                       i < collection.count;
-         i++)
+    for (size_t i = 0;
+         erasure->why != PDICT_REMOVED_CLEARED && status == PDICT_OK && i < collection.count; i++)
         pdict__removals_add(store, collection.changes[i].row.key);
     pdict__buf_free(&collection.keys);
     pdict__free(allocator, collection.sizes);

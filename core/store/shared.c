@@ -152,6 +152,7 @@ int pdict__checkpoint(struct store *store, bool wait)
         return PDICT_OK;
     if (page && wait)
         atomic_store(&page->checkpoint_wanted_ms, pdict__steady_ms());
+    pdict__readers_release(store);
     status = store->backend->checkpoint(store->engine, wait);
     if (page && wait)
         atomic_store(&page->checkpoint_wanted_ms, 0);

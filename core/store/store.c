@@ -112,6 +112,7 @@ int pdict__store_new(const struct store_config *config, struct store **out)
         store_release(store);
         return status;
     }
+    pdict__readers_init(store, pdict__stack_base(config->stack));
     pdict__stack_move(&store->stack, config->stack, &store->allocator);
     *out = store;
     return PDICT_OK;
@@ -121,6 +122,7 @@ void pdict__store_free(struct store *store)
 {
     pdict__chore_remove(&store->sweeper.chore);
     pdict__chore_remove(&store->sync_chore);
+    pdict__chore_remove(&store->reaper);
     if (pdict__store_check(store) == PDICT_OK) {
         pdict__store_settle(store);
         pdict__readers_trim(store);

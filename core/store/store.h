@@ -11,6 +11,7 @@
 #include "store/gatefile.h"
 #include "store/limits.h"
 #include "store/removals.h"
+#include "store/snapshots.h"
 
 /*
  * Lock order, outermost first: registry (open/registry.c), the lead of the queue, gate (one writer),
@@ -204,8 +205,6 @@ static inline void pdict__gen_even(struct coherence *coherence, const uint64_t t
 
 struct map; /* map/map.h */
 
-#define READER_POOL_SIZE 16
-
 /* Changes that commits of a few can make together in one transaction. */
 #define GROUP_CHANGES 256
 
@@ -222,9 +221,17 @@ struct store {
     bool is_manual; /* its chores run in pdict_maintain() only */
     struct sweeper sweeper;
 
+    struct keeping keeping;
+    struct holding holding;
+    struct snapshot snapshots[SNAPSHOTS];
     pthread_mutex_t pool_lock;
-    void *idle_readers[READER_POOL_SIZE];
-    size_t n_idle;
+    struct snapshot *further;
+    struct hold *holds;
+    struct chore reaper;
+    atomic_bool has_reaper;
+    atomic_bool is_reaper_awake;
+    unsigned calm_ticks; /* of the reaper */
+    _Atomic uint64_t n_reaped;
 
     struct queue queue;
     struct gate gate;
@@ -316,14 +323,6 @@ struct erasure {
 };
 
 int pdict__erase(struct store *store, void *txn, uint32_t map, struct erasure *erasure);
-
-/* ---- reader.c: snapshots ---- */
-
-/* Begin a snapshot of the store as it is now; `reader` serves as `txn` in the backend's calls. */
-int pdict__read_begin(struct store *store, void **reader);
-void pdict__read_end(struct store *store, void *reader);
-/* Close the idle readers. */
-void pdict__readers_trim(struct store *store);
 
 /* ---- writer.c: commits ---- */
 

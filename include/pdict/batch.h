@@ -106,7 +106,8 @@ typedef struct pdict_iter pdict_iter;
  * Without PDICT_SNAPSHOT the walk is weakly consistent: every key that is present throughout comes
  * exactly once, in order; one that is put or deleted meanwhile may or may not come; no lock and no
  * snapshot is held between steps, so any call, deleting included, is safe during the walk, and so
- * is a walk that takes days. With it, a snapshot of the engine is held until the close.
+ * is a walk that takes days. With it, a snapshot of the engine is held until the close or, as in
+ * transactions, until it keeps a log from shrinking.
  *
  * @param range     Borrowed; NULL: everything in insertion order.
  * @param[out] out  Owned; close with pdict_iter_close(). NULL on failure.
@@ -124,7 +125,8 @@ PDICT_API int pdict_iter_open(pdict *d, const pdict_range *range, pdict_iter **o
  * @param[out] out  Borrowed until the next step or the close.
  * @return PDICT_OK; PDICT_END; a status as from pdict_get() when the record of `out->key` is
  *         damaged: out->value is empty then, and the next step goes on behind it. In a map that
- *         hides its keys, out->key is the hash of a key then.
+ *         hides its keys, out->key is the hash of a key then; PDICT_CONFLICT: the snapshot was
+ *         lost, see pdict/transaction.h.
  *
  * Since 0.1.
  */

@@ -108,6 +108,10 @@ typedef struct pdict_stats {
     uint64_t max_entries;
     uint64_t max_bytes;
     uint64_t evictions; /**< of entries that had not expired, by all processes */
+    /** Snapshots of the engine in this process, of the whole store: */
+    int64_t snapshot_age_ms;   /**< since the oldest one began that is open, kept ones included */
+    uint64_t snapshots_reaped; /**< kept or held ones that were ended because nobody used them */
+    uint64_t stale_readers;    /**< that dead processes left in the store, cleared by this one */
 } pdict_stats;
 
 #define PDICT_STATS_INIT                                                                           \

@@ -17,7 +17,8 @@ extern "C" {
  * at the commit; else that is refused with PDICT_CONFLICT, and the transaction is to be repeated.
  *
  * No lock is held before the commit. Writes are kept in RAM until then. A snapshot is held, so
- * long transactions keep the engine from giving back space.
+ * long transactions keep the engine from giving back space; where that makes a log grow beyond 256
+ * MiB, a transaction older than 10 s loses its snapshot, and its calls return PDICT_CONFLICT.
  *
  * | inside a transaction                                        |                                |
  * |-------------------------------------------------------------|--------------------------------|

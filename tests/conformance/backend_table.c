@@ -6,12 +6,15 @@
 
 static void the_table_states_its_size_and_abi(struct subject *t)
 {
-    const unsigned known = PDICT_CAP_FILE | PDICT_CAP_MULTI_PROCESS | PDICT_CAP_SHRINKS;
+    const unsigned known =
+        PDICT_CAP_FILE | PDICT_CAP_MULTI_PROCESS | PDICT_CAP_SHRINKS | PDICT_CAP_DEAR_SNAPSHOTS;
 
     CHECK_INT(t->backend->struct_size, sizeof(pdict_backend));
     CHECK_INT(t->backend->abi_version, PDICT_EXT_ABI);
     CHECK_INT(t->backend->capabilities & ~known, 0);
     CHECK(!(t->backend->capabilities & PDICT_CAP_SHRINKS) || t->backend->compact != NULL);
+    CHECK(!(t->backend->capabilities & PDICT_CAP_DEAR_SNAPSHOTS) ||
+          (t->backend->watch != NULL && t->backend->log_bytes != NULL));
 }
 
 static void the_name_is_lower_case_letters_and_digits(struct subject *t)

@@ -145,7 +145,10 @@ enum pdict_capability {
     PDICT_CAP_FILE = 1 << 0,          /**< the path names a file; else a name within the process */
     PDICT_CAP_MULTI_PROCESS = 1 << 1, /**< several processes may open one store */
     PDICT_CAP_LAYER = 1 << 2,         /**< keeps nothing itself, see pdict_backend_args.next */
-    PDICT_CAP_SHRINKS = 1 << 3        /**< compact takes short steps, beside readers and others */
+    PDICT_CAP_SHRINKS = 1 << 3,       /**< compact takes short steps, beside readers and others */
+    /** A snapshot costs much to begin and little to have: core may keep one after its use, as long
+     * as the change token stays, and ends it before a checkpoint. Needs watch and log_bytes. */
+    PDICT_CAP_DEAR_SNAPSHOTS = 1 << 4
 };
 
 typedef struct pdict_backend_args {
@@ -174,6 +177,7 @@ typedef struct pdict_backend_stat {
     uint64_t file_bytes;     /**< all files of the store together, as their sizes say */
     uint64_t log_bytes;      /**< of these, a log that a checkpoint would fold in */
     char detail[128];        /**< settings as read back from the engine, for people */
+    uint64_t stale_readers;  /**< that dead processes left behind, cleared since it was opened */
 } pdict_backend_stat;
 
 /**
@@ -352,9 +356,8 @@ typedef struct pdict_backend {
     int (*watch)(void *self, const volatile uint64_t *words[2]);
 
     /**
-     * How long the log is, as of the last commit or checkpoint through this handle; 0 before the
-     * first. What is folded in already counts until the log is started anew, and so do commits of
-     * other processes that lie before that commit. Any thread may ask.
+     * How long the log is now, whoever wrote it. What is folded in already counts until the log is
+     * started anew. Any thread may ask, and often: it should cost no more than a few loads.
      * Optional, together with checkpoint: NULL, the engine has no log.
      */
     uint64_t (*log_bytes)(void *self);
