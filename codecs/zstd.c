@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <zdict.h>
-/* Of the interface that libzstd calls experimental two functions are used, and only where the library
- * that is found at run time exports them: they make contexts in memory of ours, which is wiped. */
+/* Of the interface that libzstd calls experimental those functions are used that make contexts and
+ * dictionaries in memory of ours, which is wiped; and only where the library that is found at run
+ * time exports them. */
 #define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -36,8 +37,14 @@ typedef struct zstd_shared {
 
 #pragma weak ZSTD_createCCtx_advanced
 #pragma weak ZSTD_createDCtx_advanced
+#pragma weak ZSTD_createCDict_advanced
+#pragma weak ZSTD_createDDict_advanced
+#pragma weak ZSTD_getCParams
 
-/* Before each piece of memory of a context. */
+/* The size of values that ZSTD_createCDict() assumes when it chooses parameters for a level. */
+#define ASSUMED_VALUE_SIZE 513
+
+/* Before each piece of memory of a context or dictionary. */
 typedef union piece_head {
     size_t size;
     max_align_t aligned;
@@ -89,7 +96,7 @@ static void *piece_allocate(void *opaque, size_t size)
     return head + 1;
 }
 
-/** Parts of values lie in it: literals on their way, the window of a stream. */
+/** Parts of values lie in it: literals on their way, the window of a stream, a dictionary. */
 static void piece_release(void *opaque, void *memory)
 {
     const pdict_allocator *allocator = opaque;
@@ -228,6 +235,8 @@ static int refer(zstd_context *context, const ZSTD_CDict *dictionary)
 
     if (context->referred == dictionary)
         return PDICT_OK;
+    /* A value that did not fit leaves the encoder in the middle of a frame. */
+    ZSTD_CCtx_reset(context->encoder, ZSTD_reset_session_only);
     result = ZSTD_CCtx_refCDict(context->encoder, dictionary);
     if (ZSTD_isError(result))
         return no_memory("a dictionary");
@@ -365,6 +374,27 @@ static void zstd_dictionary_close(void *self, void *dictionary)
     shared->allocator.release(shared->allocator.ctx, old);
 }
 
+static ZSTD_CDict *encoding_create(zstd_shared *shared, pdict_slice bytes)
+{
+    ZSTD_customMem memory = { piece_allocate, piece_release, &shared->allocator };
+
+    if (ZSTD_createCDict_advanced == NULL || ZSTD_getCParams == NULL)
+        return ZSTD_createCDict(bytes.data, bytes.size, shared->level);
+    return ZSTD_createCDict_advanced(bytes.data, bytes.size, ZSTD_dlm_byCopy, ZSTD_dct_auto,
+                                     ZSTD_getCParams(shared->level, ASSUMED_VALUE_SIZE, bytes.size),
+                                     memory);
+}
+
+static ZSTD_DDict *decoding_create(zstd_shared *shared, pdict_slice bytes)
+{
+    ZSTD_customMem memory = { piece_allocate, piece_release, &shared->allocator };
+
+    if (ZSTD_createDDict_advanced == NULL)
+        return ZSTD_createDDict(bytes.data, bytes.size);
+    return ZSTD_createDDict_advanced(bytes.data, bytes.size, ZSTD_dlm_byCopy, ZSTD_dct_auto,
+                                     memory);
+}
+
 static int zstd_dictionary_open(void *self, pdict_slice bytes, void **dictionary)
 {
     zstd_shared *shared = self;
@@ -372,8 +402,8 @@ static int zstd_dictionary_open(void *self, pdict_slice bytes, void **dictionary
 
     if (made == NULL)
         return no_memory("a dictionary");
-    made->encoding = ZSTD_createCDict(bytes.data, bytes.size, shared->level);
-    made->decoding = ZSTD_createDDict(bytes.data, bytes.size);
+    made->encoding = encoding_create(shared, bytes);
+    made->decoding = decoding_create(shared, bytes);
     if (made->encoding == NULL || made->decoding == NULL) {
         zstd_dictionary_close(self, made);
         return no_memory("a dictionary");

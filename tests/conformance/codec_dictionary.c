@@ -130,6 +130,28 @@ static void too_little_room_is_a_skip_and_not_an_overrun(const pdict_codec *code
     untrain(&t);
 }
 
+/* A dictionary after a value that did not fit, and none after another. */
+static void value_that_did_not_fit_leaves_the_context_as_it_was(const pdict_codec *codec)
+{
+    unsigned char in[SAMPLE_ROOM], out[4096], first[4096];
+    size_t size, plain, packed;
+    trained t;
+
+    train(&t, codec);
+    size = sample_of(3500, in);
+    plain = pack(&t, NULL, slice_of(in, size), first, sizeof(first));
+    CHECK_STATUS(t.engine.ops->encode(t.engine.self, t.engine.context, slice_of(in, size), out,
+                                      plain - 1, &packed),
+                 PDICT_SKIP);
+    packed = pack(&t, t.dictionary, slice_of(in, size), out, sizeof(out));
+    CHECK_STATUS(t.engine.ops->encode_with(t.engine.self, t.engine.context, t.dictionary,
+                                           slice_of(in, size), out, packed - 1, &packed),
+                 PDICT_SKIP);
+    packed = pack(&t, NULL, slice_of(in, size), out, sizeof(out));
+    CHECK_BYTES(slice_of(out, packed), slice_of(first, plain));
+    untrain(&t);
+}
+
 static void damaged_values_and_other_dictionaries_do_no_harm(const pdict_codec *codec)
 {
     unsigned char in[SAMPLE_ROOM], out[4096], *place;
@@ -216,6 +238,8 @@ const codec_test codec_dictionary_tests[] = {
       same_value_gives_the_same_bytes_in_any_context },
     { "too_little_room_is_a_skip_and_not_an_overrun", PDICT_COMPRESSOR, NULL,
       too_little_room_is_a_skip_and_not_an_overrun },
+    { "value_that_did_not_fit_leaves_the_context_as_it_was", PDICT_COMPRESSOR, NULL,
+      value_that_did_not_fit_leaves_the_context_as_it_was },
     { "damaged_values_and_other_dictionaries_do_no_harm", PDICT_COMPRESSOR, NULL,
       damaged_values_and_other_dictionaries_do_no_harm },
     { "hostile_dictionaries_do_no_harm", PDICT_COMPRESSOR, NULL, hostile_dictionaries_do_no_harm },
