@@ -29,6 +29,7 @@ struct buf {
     uint8_t *data;
     size_t size;
     size_t capacity;
+    void (*wipe)(void *memory, size_t size); /* NULL: what was in it may stay in freed memory */
 };
 
 /* Room for `size` bytes in all, the old content kept. */

@@ -4,6 +4,22 @@
 
 #include "base/base.h"
 
+/* Growing in place would leave a copy behind. */
+static void *move(const struct buf *buf, size_t capacity)
+{
+    void *data;
+
+    if (!buf->wipe || !buf->data)
+        return buf->allocator->reallocate(buf->allocator->ctx, buf->data, capacity);
+    data = buf->allocator->allocate(buf->allocator->ctx, capacity);
+    if (!data)
+        return NULL;
+    pdict__copy(data, buf->data, buf->size);
+    buf->wipe(buf->data, buf->capacity);
+    pdict__free(buf->allocator, buf->data);
+    return data;
+}
+
 int pdict__buf_reserve(struct buf *buf, size_t size)
 {
     size_t capacity = buf->capacity;
@@ -15,7 +31,7 @@ int pdict__buf_reserve(struct buf *buf, size_t size)
     capacity += capacity / 2;
     if (capacity < size)
         capacity = size;
-    data = buf->allocator->reallocate(buf->allocator->ctx, buf->data, capacity);
+    data = move(buf, capacity);
     if (!data)
         return pdict__nomem(capacity);
     buf->data = data;
@@ -58,6 +74,8 @@ int pdict__buf_printf(struct buf *buf, const char *format, ...)
 
 void pdict__buf_free(struct buf *buf)
 {
+    if (buf->wipe && buf->data)
+        buf->wipe(buf->data, buf->capacity);
     pdict__free(buf->allocator, buf->data);
     buf->data = NULL;
     buf->size = buf->capacity = 0;

@@ -163,12 +163,15 @@ static int train(struct training *training, pdict_train_result *result)
 {
     pdict *d = training->d;
     const pdict_allocator *allocator = &d->map->store->allocator;
-    struct trained trained = { .bytes.allocator = allocator };
+    const pdict_codec *cipher = d->map->descriptor.cipher;
+    void (*wipe)(void *, size_t) = cipher ? cipher->cipher->wipe : NULL;
+    struct trained trained = { .bytes = { .allocator = allocator, .wipe = wipe } };
     struct addition addition = { .map = d->map };
     int status;
 
     training->every = 1;
     training->samples.bytes.allocator = training->samples.sizes.allocator = allocator;
+    training->samples.bytes.wipe = wipe;
     status = gather(training);
     if (status == PDICT_OK)
         status = pdict__train(d->map->pipeline, &training->samples,
@@ -185,7 +188,7 @@ static int train(struct training *training, pdict_train_result *result)
         .without_bytes = trained.without,
         .with_bytes = trained.with,
     };
-    pdict__train_free(d->map->pipeline, &training->samples, &trained);
+    pdict__train_free(&training->samples, &trained);
     return status;
 }
 

@@ -6,11 +6,14 @@
 struct block {
     struct pin pin;
     pdict_allocator allocator;
+    void (*wipe)(void *memory, size_t size); /* NULL: the value may stay in freed memory */
+    size_t size;
     max_align_t bytes[];
 };
 
 struct block_sink {
     const pdict_allocator *allocator;
+    const pdict_codec *cipher; /* NULL: not encrypted */
     struct block *block;
 };
 
@@ -19,6 +22,8 @@ static void release_block(struct pin *pin)
     struct block *block = (struct block *)pin;
     pdict_allocator allocator = block->allocator;
 
+    if (block->wipe)
+        block->wipe(block->bytes, block->size);
     pdict__free(&allocator, block);
 }
 
@@ -35,13 +40,16 @@ static void *reserve(void *ctx, size_t size)
         return NULL;
     sink->block->pin.release = release_block;
     sink->block->allocator = *sink->allocator;
+    sink->block->wipe = sink->cipher ? sink->cipher->cipher->wipe : NULL;
+    sink->block->size = size;
     return sink->block->bytes;
 }
 
 int pdict__view_fill(const pdict *d, struct workbench *bench, const pdict_row *row, pdict_view *out)
 {
     struct map *map = d->map;
-    struct block_sink target = { .allocator = &map->store->allocator };
+    struct block_sink target = { .allocator = &map->store->allocator,
+                                 .cipher = map->descriptor.cipher };
     struct sink sink = { reserve, &target };
     struct binding binding = { row->key, row->version, row->expires_ms };
     pdict_slice value;

@@ -171,8 +171,11 @@ int pdict__train(struct pipeline *pipeline, const struct samples *samples, size_
                  struct trained *out)
 {
     const pdict_allocator *allocator = pipeline->allocator;
-    struct trainer trainer = { .compressor = pipeline->writer, .scratch.allocator = allocator };
-    struct split split = { .bytes.allocator = allocator, .sizes.allocator = allocator };
+    void (*wipe)(void *, size_t) = pipeline->cipher ? pipeline->cipher->wipe : NULL;
+    struct trainer trainer = { .compressor = pipeline->writer,
+                               .scratch = { .allocator = allocator, .wipe = wipe } };
+    struct split split = { .bytes = { .allocator = allocator, .wipe = wipe },
+                           .sizes.allocator = allocator };
     int status;
 
     if (!pipeline->writer || !pipeline->writer->codec->compressor->train)
@@ -183,19 +186,14 @@ int pdict__train(struct pipeline *pipeline, const struct samples *samples, size_
     status = split_samples(samples, &split);
     if (status == PDICT_OK)
         status = train(&trainer, &split, most_size, out);
-    pdict__pipeline_erase(pipeline, split.bytes.data, split.bytes.size);
-    pdict__pipeline_erase(pipeline, trainer.scratch.data, trainer.scratch.capacity);
     pdict__buf_free(&split.bytes);
     pdict__buf_free(&split.sizes);
     pdict__buf_free(&trainer.scratch);
     return status;
 }
 
-void pdict__train_free(const struct pipeline *pipeline, struct samples *samples,
-                       struct trained *trained)
+void pdict__train_free(struct samples *samples, struct trained *trained)
 {
-    pdict__pipeline_erase(pipeline, samples->bytes.data, samples->bytes.capacity);
-    pdict__pipeline_erase(pipeline, trained->bytes.data, trained->bytes.capacity);
     pdict__buf_free(&samples->bytes);
     pdict__buf_free(&samples->sizes);
     pdict__buf_free(&trained->bytes);

@@ -244,8 +244,7 @@ struct trained {
 /* PDICT_UNSUPPORTED: new records have no compressor that has dictionaries. */
 int pdict__train(struct pipeline *pipeline, const struct samples *samples, size_t most_size,
                  struct trained *out);
-void pdict__train_free(const struct pipeline *pipeline, struct samples *samples,
-                       struct trained *trained);
+void pdict__train_free(struct samples *samples, struct trained *trained);
 /* Is there one for new records? False when what is stored cannot be read. */
 bool pdict__has_dictionary(struct pipeline *pipeline);
 /* What is to be stored with this one added, whose number is set; 0: it is there already.
