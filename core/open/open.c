@@ -227,6 +227,17 @@ static int open_access(pdict *d, const struct opening *opening, int64_t granular
                       store->path, store->stack.name);
 }
 
+/* What goes is known by the key of its row. */
+static int check_listener(const pdict *d, const struct opening *opening)
+{
+    if (!opening->options.on_removed || !d->map->descriptor.hides_names)
+        return PDICT_OK;
+    return pdict_fail(PDICT_UNSUPPORTED,
+                      "%s: map '%s' hides its keys (names=hidden), so nobody can be told which of "
+                      "them go; leave on_removed out",
+                      d->map->store->path, d->name);
+}
+
 static void listen(pdict *d, const struct opening *opening)
 {
     d->listener = (struct listener){ .map = d->map->number,
@@ -261,6 +272,8 @@ static int fill_handle(pdict *d, const struct opening *opening, struct store *st
     status = open_cache(d, &cache_wish);
     if (status == PDICT_OK)
         status = open_access(d, opening, granularity_ms);
+    if (status == PDICT_OK)
+        status = check_listener(d, opening);
     if (status != PDICT_OK)
         pdict__map_release(d->map);
     else if (opening->options.on_removed)

@@ -63,7 +63,8 @@ typedef struct pdict_options {
     void *clock_ctx;
 
     /** NULL, or called for each entry of the map that goes, while this handle is open. Each change
-     * then looks up what it replaces. pdict_close() waits for calls that are under way. */
+     * then looks up what it replaces. pdict_close() waits for calls that are under way. A map that
+     * hides its keys has none: PDICT_UNSUPPORTED. */
     pdict_removed_fn on_removed;
     void *on_removed_ctx;
 } pdict_options;

@@ -334,6 +334,24 @@ TEST(names, hiding_needs_a_cipher)
     CHECK(strstr(pdict_error_text(), "cipher") != NULL);
 }
 
+static void ignore(void *ctx, pdict_slice key, int why)
+{
+    (void)ctx, (void)key, (void)why;
+}
+
+TEST(names, nobody_hears_of_keys_that_go)
+{
+    pdict_options options = test_options(true);
+    pdict *d;
+
+    need("sqlite");
+    options.on_removed = ignore;
+    CHECK_STATUS(pdict_open(uri_of("sqlite", "&names=hidden"), &options, &d), PDICT_UNSUPPORTED);
+    CHECK(strstr(pdict_error_text(), "on_removed") != NULL);
+    CHECK_OK(pdict_open(uri_of("sqlite", "&map=plain"), &options, &d));
+    pdict_close(d);
+}
+
 TEST(names, a_key_of_any_size_fits)
 {
     char *name = test_alloc(100000);
