@@ -280,6 +280,7 @@ static void map_free(struct map *map)
     const pdict_allocator *allocator = &map->store->allocator;
 
     pdict__count_memo_destroy(&map->counted);
+    pdict__flights_destroy(&map->flights);
     pdict__cache_free(atomic_load(&map->cache));
     pdict__pipeline_close(map->pipeline);
     pdict__codecs_free(&map->codecs);
@@ -338,6 +339,7 @@ static int map_new(struct store *store, const struct map_wish *wish,
     map->store = store;
     map->number = stored->number;
     pdict__count_memo_init(&map->counted);
+    pdict__flights_init(&map->flights, &store->allocator);
     status = pdict__descriptor_decode(slice_of(&stored->descriptor), &map->descriptor);
     if (status == PDICT_OK)
         status = build_pipeline(map, wish, stored);

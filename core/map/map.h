@@ -5,6 +5,7 @@
 
 #include <pdict/pdict.h>
 
+#include "map/flight.h"
 #include "store/store.h"
 #include "value/value.h"
 
@@ -43,6 +44,7 @@ struct map {
     char *codecs_text;
     struct pipeline *pipeline;
     struct count_memo counted;
+    struct flights flights;
     _Atomic(struct cache *) cache;     /* NULL: no handle asked for one; made under maps_lock */
     _Atomic(uint64_t) untrained_bytes; /* put since a dictionary was last tried, see train.c */
     _Atomic(uint64_t) train_at;        /* bytes; 0: the first time */
@@ -130,6 +132,7 @@ struct pdict {
     unsigned opened_slot;     /* 0: not encrypted */
     struct listener listener; /* fn NULL: none */
     int64_t delay_us;         /* commit_delay */
+    int64_t stale_ok_ms;
 };
 
 struct pdict_store {

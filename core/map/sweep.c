@@ -47,6 +47,14 @@ struct step {
     struct swept *swept;
 };
 
+/* What has expired by then may go: values that may be returned stale stay a while longer. */
+static int64_t sweep_now(const struct store *store)
+{
+    int64_t now_ms = pdict__now(&store->clock) - pdict__stale_kept_ms(store);
+
+    return now_ms > 0 ? now_ms : 0;
+}
+
 static pdict_scan due_at(int64_t now_ms)
 {
     return (pdict_scan){ .flags = PDICT_SCAN_BY_EXPIRY | PDICT_SCAN_NO_VALUES,
@@ -58,7 +66,7 @@ static int sweep_inside(void *ctx, struct store *store, void *txn)
 {
     struct step *step = ctx;
     int64_t until_ms = pdict__steady_ms() + STEP_MS;
-    struct erasure erasure = { .scan = due_at(pdict__now(&store->clock)),
+    struct erasure erasure = { .scan = due_at(sweep_now(store)),
                                .most = BATCH_ROWS,
                                .rows = BATCH_ROWS,
                                .why = PDICT_REMOVED_EXPIRED };
@@ -95,7 +103,7 @@ static int first_expiry(struct store *store, void *reader, uint32_t map, int64_t
 /* A map with something to remove, or 0 and when there will be. */
 static int find_due(struct store *store, void *reader, uint32_t *map, int64_t *next_ms)
 {
-    int64_t now_ms = pdict__now(&store->clock), expires_ms;
+    int64_t now_ms = sweep_now(store), expires_ms;
     uint32_t number = 0;
     pdict_slice name;
     int status;
@@ -187,7 +195,7 @@ static int64_t pause_after(struct store *store, int status, const struct swept *
     }
     if (swept->has_more)
         return 0;
-    wait_ms = swept->next_ms - pdict__now(&store->clock);
+    wait_ms = swept->next_ms - sweep_now(store);
     if (wait_ms < LEAST_PAUSE_MS)
         return LEAST_PAUSE_MS;
     return wait_ms < LONGEST_PAUSE_MS ? wait_ms : LONGEST_PAUSE_MS;

@@ -265,6 +265,8 @@ static int fill_handle(pdict *d, const struct opening *opening, struct store *st
     d->durability = opening->durability;
     d->sync_within_ms = opening->sync_within_ms;
     d->timeout_ms = number(opening, OPTION_TIMEOUT);
+    d->stale_ok_ms = number(opening, OPTION_STALE_OK);
+    pdict__keep_stale(store, d->stale_ok_ms);
     wish.opened_slot = &d->opened_slot;
     d->delay_us = number(opening, OPTION_COMMIT_DELAY);
     if ((status = pdict__map_open(store, &wish, &d->map)) != PDICT_OK)

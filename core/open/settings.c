@@ -98,6 +98,12 @@ const pdict_option_spec pdict__core_options[] = {
                        .fallback = "auto",
                        .choices = "auto|manual",
                        .help = "remove expired entries as part of maintenance, or on request" },
+    [OPTION_STALE_OK] = { .name = "stale_ok",
+                          .type = PDICT_OPTION_DURATION,
+                          .fallback = "0",
+                          .max = INT64_C(366) * 86400000,
+                          .help = "pdict_get_or_compute may return a value for so long after its "
+                                  "expiry" },
     [OPTION_CACHE] = { .name = "cache",
                        .type = PDICT_OPTION_TEXT,
                        .fallback = "64MiB",

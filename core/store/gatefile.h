@@ -5,10 +5,11 @@
 
 #include <pthread.h>
 
+#include "store/memo.h"
 #include "store/ring.h"
 
 #define GATEFILE_ENDING "-pdict"
-#define GATEFILE_LAYOUT 1
+#define GATEFILE_LAYOUT 2
 
 #define BOOT_ID_SIZE     40
 #define RING_SECRET_SIZE 192
@@ -31,6 +32,7 @@ struct gate_page {
     uint64_t limits_word;                 /* moves when limits do; under the mutex */
     uint8_t secret[RING_SECRET_SIZE];     /* random, of this page */
     struct ring ring;
+    struct memos memos;
 };
 
 /*

@@ -14,8 +14,10 @@ int pdict__shared_join(struct store *store, const struct store_config *config)
     const unsigned sharing = PDICT_CAP_FILE | PDICT_CAP_MULTI_PROCESS;
 
     store->gatefile = (struct gatefile){ .fd = -1, .store_fd = -1 };
-    if ((pdict__stack_base(config->stack)->capabilities & sharing) != sharing)
-        return PDICT_OK;
+    if ((pdict__stack_base(config->stack)->capabilities & sharing) != sharing) {
+        store->own_memos = pdict__calloc(&store->allocator, 1, sizeof(*store->own_memos));
+        return store->own_memos ? PDICT_OK : PDICT_NOMEM;
+    }
     return pdict__gatefile_join(store->path, store->is_read_only, config->timeout_ms,
                                 &store->allocator, &store->gatefile);
 }
@@ -23,6 +25,34 @@ int pdict__shared_join(struct store *store, const struct store_config *config)
 void pdict__shared_part(struct store *store)
 {
     pdict__gatefile_part(&store->gatefile, store->fork_count != pdict__fork_count());
+    pdict__free(&store->allocator, store->own_memos);
+    store->own_memos = NULL;
+}
+
+/* ---- memos about keys ---- */
+
+struct memos *pdict__shared_memos(const struct store *store)
+{
+    if (store->is_read_only)
+        return NULL;
+    return store->gatefile.page ? &store->gatefile.page->memos : store->own_memos;
+}
+
+void pdict__keep_stale(struct store *store, int64_t stale_ok_ms)
+{
+    struct memos *memos = pdict__shared_memos(store);
+    int64_t old_ms = memos ? atomic_load(&memos->stale_ok_ms) : INT64_MAX;
+
+    while (old_ms < stale_ok_ms &&
+           !atomic_compare_exchange_weak(&memos->stale_ok_ms, &old_ms, stale_ok_ms))
+        ;
+}
+
+int64_t pdict__stale_kept_ms(const struct store *store)
+{
+    const struct memos *memos = pdict__shared_memos(store);
+
+    return memos ? atomic_load(&memos->stale_ok_ms) : 0;
 }
 
 /* ---- the turn to write ---- */

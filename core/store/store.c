@@ -65,6 +65,7 @@ static int locks_init(struct store *store)
     /* Default mutexes do not fail to initialise on Linux. */
     pthread_mutex_init(&store->pool_lock, NULL);
     pthread_mutex_init(&store->maps_lock, NULL);
+    pdict__leases_init(&store->leases);
     pthread_mutex_init(&store->coherence.advance, NULL);
     pdict__listeners_init(&store->listeners);
     return PDICT_OK;
@@ -77,6 +78,7 @@ static void store_release(struct store *store)
     pdict__removals_free(&store->removals);
     pdict__listeners_destroy(&store->listeners);
     pdict__coherence_destroy(&store->coherence);
+    pdict__leases_destroy(&store->leases);
     pthread_mutex_destroy(&store->maps_lock);
     pthread_mutex_destroy(&store->pool_lock);
     pdict__queue_destroy(&store->queue);

@@ -9,6 +9,7 @@
 #include "base/chores.h"
 #include "base/hash.h"
 #include "store/gatefile.h"
+#include "store/lease.h"
 #include "store/limits.h"
 #include "store/removals.h"
 #include "store/snapshots.h"
@@ -236,6 +237,8 @@ struct store {
     struct queue queue;
     struct gate gate;
     struct gatefile gatefile;
+    struct leases leases;
+    struct memos *own_memos; /* where no gate file has them */
     atomic_bool is_poisoned;
     const volatile uint64_t *words[2]; /* the change token; NULL: the backend keeps none */
 
@@ -290,6 +293,12 @@ void pdict__shared_leave(struct store *store);
 /* A sync failed: nobody writes any more until all have closed the store. */
 void pdict__poison(struct store *store);
 int pdict__fail_poisoned(const struct store *store);
+/* What is remembered of keys; NULL: the store is open read-only. */
+struct memos *pdict__shared_memos(const struct store *store);
+/* Let no process sweep an expired row before it has been expired for so long; until all have closed
+ * the store. */
+void pdict__keep_stale(struct store *store, int64_t stale_ok_ms);
+int64_t pdict__stale_kept_ms(const struct store *store);
 /* NULL: none. The secret is for the hashes in it, the same for all who share it. */
 struct ring *pdict__shared_ring(const struct store *store);
 const uint8_t *pdict__shared_secret(const struct store *store);

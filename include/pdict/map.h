@@ -107,6 +107,9 @@ typedef struct pdict_options {
  * | `maintenance`| `thread` (default), `manual`   | in the background; in pdict_maintain() only   |
  * | `sweep`      | `auto` (default), `manual`     | expired entries are removed as part of        |
  * |              |                                | maintenance; by pdict_expire() only           |
+ * | `stale_ok`   | duration, default `0`          | pdict_get_or_compute() may return a value for |
+ * |              |                                | so long after its expiry; nobody sweeps it    |
+ * |              |                                | before, while the store is open with this     |
  * | `cache`      | `off`, size, `sealed`,         | RAM for values that were read or put, default |
  * |              | `sealed:SIZE`                  | `64MiB`; see "The cache" below                |
  * | `coherence`  | `strict` (default),            | what a hit promises; the same for all handles |

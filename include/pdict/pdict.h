@@ -24,6 +24,7 @@
 #include <pdict/expiry.h>      /* when an entry expires */
 #include <pdict/batch.h>       /* many keys at once; iteration */
 #include <pdict/transaction.h> /* several keys and maps, all or nothing */
+#include <pdict/compute.h>     /* get a value, or compute it once for all who wait */
 #include <pdict/store.h>       /* the maps of a store; facts about them */
 #include <pdict/limits.h>      /* how large a map may grow */
 #include <pdict/secret.h>      /* passphrases and keys */

@@ -29,7 +29,8 @@ extern "C" {
  * | iter_open                                                   | works; what is written during  |
  * |                                                             | a walk may or may not come     |
  * | join, commit, abort, close (which is abort)                 | work                           |
- * | begin, run, clear, clear_cache, stats_get, sync             | PDICT_MISUSE                   |
+ * | begin, run, clear, clear_cache, stats_get, sync,            | PDICT_MISUSE                   |
+ * | get_or_compute                                              |                                |
  *
  * A transaction and what was joined to it belong to one thread at a time. Its maps stay open until
  * it ends.

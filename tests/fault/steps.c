@@ -114,6 +114,24 @@ static int modify_one(struct world *w)
     return pdict_modify(w->d, pdict_str("key07"), replace, NULL, NULL);
 }
 
+static int find(void *ctx, const pdict_view *old, pdict_computed *out)
+{
+    (void)ctx;
+    CHECK(old == NULL);
+    out->value = pdict_str("computed");
+    return PDICT_OK;
+}
+
+static int compute_one(struct world *w)
+{
+    pdict_view view;
+    int status = pdict_get_or_compute(w->d, pdict_str("new"), find, NULL, NULL, &view);
+
+    CHECK((view.data != NULL) == (status == PDICT_OK));
+    pdict_view_release(&view);
+    return status;
+}
+
 /* ---- many keys ---- */
 
 static int get_many(struct world *w)
@@ -319,6 +337,7 @@ const struct step steps[] = {
     { "add", add_up, true, false },
     { "pop", pop_one, true, false },
     { "modify", modify_one, true, false },
+    { "get_or_compute", compute_one, true, false },
     { "get_many", get_many, false, false },
     { "put_many", put_many, true, false },
     { "del_many", del_many, true, false },

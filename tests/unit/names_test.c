@@ -86,6 +86,32 @@ static void put_numbered(pdict *d, int count)
 
 /* ---- every call ---- */
 
+/* What is there turns out to be gone, and what is absent to be there. */
+static int compute(void *ctx, const pdict_view *old, pdict_computed *out)
+{
+    (void)ctx;
+    out->value = pdict_str("computed");
+    return old ? PDICT_NOTFOUND : PDICT_OK;
+}
+
+static void computed_key(pdict *d)
+{
+    pdict_compute_options how = PDICT_COMPUTE_OPTIONS_INIT;
+    pdict_view view;
+
+    how.ttl_ms = 10;
+    how.stale_ms = 10;
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(pdict_get_or_compute(d, pdict_str(MARK), compute, NULL, &how, &view));
+        CHECK_BYTES(view.data, view.size, "computed", 8);
+        pdict_view_release(&view);
+        check_value(d, MARK, "computed");
+        test_now_ms += 10;
+        CHECK_STATUS(pdict_get_or_compute(d, pdict_str(MARK), compute, NULL, &how, &view),
+                     PDICT_NOTFOUND);
+    }
+}
+
 static void one_key(pdict *d)
 {
     pdict_view view = { 0 };
@@ -221,6 +247,7 @@ static void every_call(const char *backend, const char *more)
     pdict *d = open_hidden(backend, more);
 
     one_key(d);
+    computed_key(d);
     changed_in_place(d);
     many_keys(d);
     walks(d);
