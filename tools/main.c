@@ -44,6 +44,15 @@ const struct verb tool_verbs[] = {
     { "pop", "STORE KEY", "print the value of a key and delete it", 2, 2,
       OPTIONS_MAP | OPT(RAW) | OPT(BASE64), tool_pop,
       "Of several that pop one key at the same time, one gets it. An absent key exits 1.\n" },
+    { "compute", "STORE KEY -- COMMAND [ARG]...",
+      "print the value of a key; when it is absent, that which a command prints", 3, -1,
+      OPTIONS_MAP | OPT(TTL) | OPT(RAW) | OPT(BASE64), tool_compute,
+      "  pdict compute cache.db weather --ttl 10m -- curl -sf https://example.org/weather\n"
+      "However many ask at the same time, COMMAND runs once, and the others wait for it, at most\n"
+      "so long as --timeout says. What it prints is stored and printed. When it fails nothing is\n"
+      "stored, and the exit code is 1. With -O stale_ok=1h an expired value is printed for an "
+      "hour\n"
+      "while another computes it anew, or when COMMAND fails.\n" },
     { "del", "STORE KEY... | STORE --prefix TEXT", "delete keys", 1, -1,
       OPTIONS_MAP | OPT(PREFIX) | OPT(FORCE) | OPT(BASE64) | OPT(QUIET), tool_del,
       "When a key was absent the others are deleted all the same, and the exit code is 1.\n"

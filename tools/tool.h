@@ -113,6 +113,10 @@ json_t *tool_value_json(pdict *typed, pdict_slice bytes);
 /** The same as the member "json" of an object. */
 void tool_json_value(json_t *object, pdict *typed, pdict_slice bytes);
 
+/** One entry as a line of JSON; one value: as it is, or as people read it on a terminal. */
+void tool_value_print_json(pdict *typed, pdict_slice key, const pdict_view *view);
+void tool_value_print(const struct invocation *in, pdict *typed, const pdict_view *view);
+
 /* ---- Bytes and text -------------------------------------------------------------------------- */
 
 /** Bytes that grow; free(data) ends it. Running out of memory ends the program with code 15. */
@@ -221,6 +225,7 @@ int tool_get(struct invocation *in);
 int tool_set(struct invocation *in);
 int tool_add(struct invocation *in);
 int tool_pop(struct invocation *in);
+int tool_compute(struct invocation *in);
 int tool_del(struct invocation *in);
 int tool_ls(struct invocation *in);
 int tool_count(struct invocation *in);

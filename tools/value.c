@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Typed values as JSON for people; what JSON has not is shown as text. */
+/* Values for people: typed ones as JSON; what JSON has not is shown as text. */
 #include "tool.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <pdict/object.h>
 
@@ -110,4 +111,34 @@ void tool_json_value(json_t *object, pdict *typed, pdict_slice bytes)
 
     if (json)
         json_object_set_new(object, "json", json);
+}
+
+void tool_value_print_json(pdict *typed, pdict_slice key, const pdict_view *view)
+{
+    pdict_slice bytes = pdict_bytes(view->data, view->size);
+    json_t *object = tool_json_entry(key, view->created_ms, view->expires_ms);
+
+    tool_json_slice(object, "v", bytes);
+    tool_json_value(object, typed, bytes);
+    tool_json_print(object);
+}
+
+void tool_value_print(const struct invocation *in, pdict *typed, const pdict_view *view)
+{
+    const unsigned char *bytes = view->data;
+    json_t *shown = NULL;
+
+    if (!tool_has(in, OPT_RAW))
+        shown = tool_value_json(typed, pdict_bytes(view->data, view->size));
+    if (shown) {
+        tool_json_print(shown);
+        return;
+    }
+    if (tool_has(in, OPT_RAW) || !isatty(STDOUT_FILENO)) {
+        fwrite(view->data, 1, view->size, stdout);
+        return;
+    }
+    tool_print_escaped(stdout, pdict_bytes(view->data, view->size), true);
+    if (view->size > 0 && bytes[view->size - 1] != '\n')
+        putchar('\n');
 }

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* A record over max_value was not written so: for a reader it is damage. */
 static int fail_record(const struct invocation *in, int status)
@@ -13,36 +12,6 @@ static int fail_record(const struct invocation *in, int status)
     int code = tool_fail_status(in, status);
 
     return status == PDICT_TOO_BIG ? TOOL_DAMAGED : code;
-}
-
-static void print_json(pdict *typed, pdict_slice key, const pdict_view *view)
-{
-    pdict_slice bytes = pdict_bytes(view->data, view->size);
-    json_t *object = tool_json_entry(key, view->created_ms, view->expires_ms);
-
-    tool_json_slice(object, "v", bytes);
-    tool_json_value(object, typed, bytes);
-    tool_json_print(object);
-}
-
-static void print_value(const struct invocation *in, pdict *typed, const pdict_view *view)
-{
-    const unsigned char *bytes = view->data;
-    json_t *shown = NULL;
-
-    if (!tool_has(in, OPT_RAW))
-        shown = tool_value_json(typed, pdict_bytes(view->data, view->size));
-    if (shown) {
-        tool_json_print(shown);
-        return;
-    }
-    if (tool_has(in, OPT_RAW) || !isatty(STDOUT_FILENO)) {
-        fwrite(view->data, 1, view->size, stdout);
-        return;
-    }
-    tool_print_escaped(stdout, pdict_bytes(view->data, view->size), true);
-    if (view->size > 0 && bytes[view->size - 1] != '\n')
-        putchar('\n');
 }
 
 /* Opened only now, so that a get that fails leaves the file as it was. */
@@ -71,11 +40,11 @@ static int get_one(struct invocation *in, pdict *d)
     if ((status = pdict_get(d, tool_buf_slice(&key), &view)) != PDICT_OK)
         goto done;
     if (tool_has(in, OPT_JSON))
-        print_json(tool_typed(d), tool_buf_slice(&key), &view);
+        tool_value_print_json(tool_typed(d), tool_buf_slice(&key), &view);
     else if (path && strcmp(path, "-") != 0)
         status = write_file(path, &view);
     else
-        print_value(in, tool_typed(d), &view);
+        tool_value_print(in, tool_typed(d), &view);
 done:
     pdict_view_release(&view);
     free(key.data);
@@ -143,7 +112,7 @@ static int print_all(const struct invocation *in, pdict *d, const struct key_lis
     for (size_t i = 0; i < list->count; i++) {
         status = pdict_get(d, list->keys[i], &view);
         if (status == PDICT_OK && tool_has(in, OPT_JSON)) {
-            print_json(typed, list->keys[i], &view);
+            tool_value_print_json(typed, list->keys[i], &view);
         } else if (status == PDICT_OK) {
             fwrite(view.data, 1, view.size, stdout);
             putchar(tool_has(in, OPT_NULL) ? '\0' : '\n');
@@ -246,9 +215,9 @@ int tool_pop(struct invocation *in)
     if ((status = pdict_pop(d, tool_buf_slice(&key), &view)) != PDICT_OK)
         goto done;
     if (tool_has(in, OPT_JSON))
-        print_json(tool_typed(d), tool_buf_slice(&key), &view);
+        tool_value_print_json(tool_typed(d), tool_buf_slice(&key), &view);
     else
-        print_value(in, tool_typed(d), &view);
+        tool_value_print(in, tool_typed(d), &view);
 done:
     pdict_view_release(&view);
     pdict_close(d);
