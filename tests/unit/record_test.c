@@ -93,7 +93,7 @@ TEST(record, version_zero_is_malformed)
 
 TEST(record, unknown_flags_are_malformed)
 {
-    CHECK_STATUS(read_with(2, 2), PDICT_FORMAT);
+    CHECK_STATUS(read_with(2, 4), PDICT_FORMAT);
     CHECK_STATUS(read_with(3, 1), PDICT_FORMAT);
 }
 
