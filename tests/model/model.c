@@ -163,7 +163,25 @@ static void clear(struct model_map *map)
         map->rows[key].is_there = false;
 }
 
-int model_write(struct model *model, const struct op *op, int *statuses)
+int64_t model_touched(const struct model *model, const struct op *op)
+{
+    if (op->flags == TOUCH_PERSIST)
+        return 0;
+    return op->time_ms > INT64_MAX - model->now_ms ? INT64_MAX : model->now_ms + op->time_ms;
+}
+
+static int touch(struct model *model, const struct op *op)
+{
+    struct row *live = model_find(model, op->map, op->key);
+
+    if (!live)
+        return PDICT_NOTFOUND;
+    live->expires_ms = model_touched(model, op);
+    live->is_there = live->expires_ms == 0 || live->expires_ms > model->now_ms;
+    return PDICT_OK;
+}
+
+static int write_rows(struct model *model, const struct op *op, int *statuses)
 {
     switch (op->kind) {
     case OP_PUT:
@@ -175,6 +193,8 @@ int model_write(struct model *model, const struct op *op, int *statuses)
         return add(model, op);
     case OP_MODIFY:
         return modify(model, op);
+    case OP_TOUCH:
+        return touch(model, op);
     case OP_PUT_MANY:
         for (unsigned i = 0; i < op->count; i++)
             statuses[i] = put(model, op, batch_key(op, i), batch_value(op, i));
@@ -187,6 +207,15 @@ int model_write(struct model *model, const struct op *op, int *statuses)
         clear(&model->maps[op->map]);
         return PDICT_OK;
     }
+}
+
+int model_write(struct model *model, const struct op *op, int *statuses)
+{
+    int status = write_rows(model, op, statuses);
+
+    if (!model->is_inside)
+        model_evict(model, op->map);
+    return status;
 }
 
 /* ---- walking ---- */

@@ -54,6 +54,7 @@ enum op_kind {
     OP_ADD,       /* value.number */
     OP_POP,       /* */
     OP_MODIFY,    /* to the value, or with `flags` to nothing */
+    OP_TOUCH,     /* in way `flags` of enum touch, by time_ms */
     OP_CLEAR,     /* the last that writes */
     OP_BAD_PUT,   /* malformed in way number `count` */
     OP_BAD_CLEAR, /* without the confirmation */
@@ -62,6 +63,8 @@ enum op_kind {
     OP_LIST,     /* the maps of the store */
     OP_RENAME,   /* the second map, there and back */
     OP_DROP,     /* the second map, and make it anew */
+    OP_SWEEP,    /* what has expired, of both maps */
+    OP_LIMIT,    /* `map` to `count` entries, 0: no limit; with `flags` the soonest to expire go */
     OP_COMPACT,  /* the store */
     OP_BACKUP,   /* and everything in the copy is looked at */
     OP_CLOCK,    /* by time_ms, forward or back */
@@ -76,6 +79,13 @@ enum expiry {
     EXPIRY_NONE,
     EXPIRY_TTL, /* time_ms from now */
     EXPIRY_AT   /* the moment time_ms from now, which may have passed */
+};
+
+enum touch {
+    TOUCH_TTL,
+    TOUCH_UNTIL, /* the moment time_ms from now, which may have passed */
+    TOUCH_PERSIST,
+    TOUCH_GET
 };
 
 enum version_class {
@@ -150,12 +160,15 @@ struct row {
 struct model_map {
     struct row rows[N_KEYS];
     uint64_t last_place;
+    unsigned max_entries; /* 0: no limit */
+    bool evicts_by_expiry;
 };
 
 struct model {
     struct model_map maps[N_MAPS];
     int64_t now_ms;
     bool is_renamed; /* the second map */
+    bool is_inside;  /* a transaction: nothing is evicted before its end */
 };
 
 #define MODEL_START_MS 1700000000000
@@ -164,8 +177,18 @@ void model_init(struct model *model);
 /* The row of a key that is present now; NULL: absent or expired. */
 struct row *model_find(struct model *model, unsigned map, unsigned key);
 uint64_t model_count(const struct model *model, unsigned map);
+/* Rows that are stored, expired ones included. */
+uint64_t model_stored(const struct model *model, unsigned map);
 /* Do what an operation that writes does; `statuses` has room for a batch. */
 int model_write(struct model *model, const struct op *op, int *statuses);
+/* Let go what is above the limit of a map. */
+void model_evict(struct model *model, unsigned map);
+/* Remove what has expired from all maps; returns how many that are. */
+uint64_t model_sweep(struct model *model);
+/* Give a map the limit of an operation. */
+void model_limit(struct model *model, const struct op *op);
+/* What a touch makes of the moment of expiry. */
+int64_t model_touched(const struct model *model, const struct op *op);
 /* What a put of this operation says; false: it deletes. */
 bool model_expiry(const struct model *model, const struct op *op, int64_t *expires_ms);
 /* The keys that a walk meets, in its order. */

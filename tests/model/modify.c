@@ -79,12 +79,45 @@ bool run_modify(struct run *run, const struct op *op)
            run_same_number(run, "modify: calls", m.n_calls, 1);
 }
 
+static int touch(pdict *d, const struct op *op, int64_t until_ms, pdict_view *view)
+{
+    pdict_slice key = key_bytes(op->key);
+
+    switch (op->flags) {
+    case TOUCH_TTL:
+        return pdict_touch(d, key, op->time_ms);
+    case TOUCH_UNTIL:
+        return pdict_touch_until(d, key, until_ms);
+    case TOUCH_PERSIST:
+        return pdict_persist(d, key);
+    default:
+        return pdict_get_and_touch(d, key, op->time_ms, view);
+    }
+}
+
+bool run_touch(struct run *run, const struct op *op)
+{
+    int64_t until_ms = model_touched(&run->model, op);
+    pdict_view view = { 0 };
+    int status = touch(run->maps[op->map], op, until_ms, &view);
+    struct row *row;
+    bool is_fine = run_expect(run, "touch", status, model_write(&run->model, op, NULL));
+
+    row = model_find(&run->model, op->map, op->key);
+    if (is_fine && op->flags == TOUCH_GET)
+        is_fine = row ? run_same_view(run, "get_and_touch", &view, row)
+                      : run_is_zeroed(run, "get_and_touch", &view);
+    pdict_view_release(&view);
+    return is_fine;
+}
+
 /* ---- transactions ---- */
 
 static bool begin(struct run *run, pdict **outside)
 {
     for (unsigned map = 0; map < N_MAPS; map++)
         outside[map] = run->maps[map];
+    run->model.is_inside = true;
     return run_expect(run, "begin", pdict_begin(outside[0], 0, &run->maps[0]), PDICT_OK) &&
            run_expect(run, "join", pdict_join(run->maps[0], outside[1], &run->maps[1]), PDICT_OK);
 }
@@ -117,11 +150,15 @@ static bool end(struct run *run, const struct op *op, const struct model *before
 {
     pdict *txn = run->maps[0];
 
-    if (!op->flags)
-        return run_expect(run, "commit", pdict_commit(txn), PDICT_OK);
-    pdict_abort(txn);
-    run->model = *before;
-    return true;
+    run->model.is_inside = false;
+    if (op->flags) {
+        pdict_abort(txn);
+        run->model = *before;
+        return true;
+    }
+    for (unsigned map = 0; map < N_MAPS; map++)
+        model_evict(&run->model, map);
+    return run_expect(run, "commit", pdict_commit(txn), PDICT_OK);
 }
 
 bool run_txn(struct run *run, const struct op *op)

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Operations as the source of a test: calls of the public API, with what the model says of each. */
-#include "model.h"
+#include "print.h"
 
 #include <ctype.h>
-
-struct printer {
-    FILE *out;
-    const struct setup *setup;
-    const struct op *ops;
-    size_t count;
-    struct model model;
-};
 
 /* ---- pieces ---- */
 
@@ -62,12 +54,6 @@ static void print_get(struct printer *p, const struct op *op)
     fputs(");\n", p->out);
 }
 
-static void print_count(struct printer *p, unsigned map)
-{
-    fprintf(p->out, "    CHECK_INT(count_of(maps[%u]), %llu);\n", map,
-            (unsigned long long)model_count(&p->model, map));
-}
-
 static void print_get_many(struct printer *p, const struct op *op)
 {
     for (unsigned i = 0; i < op->count; i++) {
@@ -83,7 +69,7 @@ static void print_how(struct printer *p, const struct op *op)
     int64_t expires_ms;
 
     fputs("        pdict_put_options how = PDICT_PUT_OPTIONS_INIT;\n\n", p->out);
-    if (op->kind == OP_PUT_MANY && op->flags)
+    if (op->kind == OP_PUT_MANY && op->flags && p->model.maps[op->map].max_entries == 0)
         flags |= PDICT_PUT_IN_SLICES;
     if (flags)
         fprintf(p->out, "        how.flags = %u;\n", flags);
@@ -131,6 +117,19 @@ static void print_modification(struct printer *p, const struct op *op)
     fputs(")", p->out);
     print_status(p->out, model_write(&p->model, op, NULL));
     fputs("    }\n", p->out);
+}
+
+static void print_touch(struct printer *p, const struct op *op)
+{
+    static const char *const calls[] = { "touch", "touch_until", "persist", "touch" };
+    long long time_ms = op->flags == TOUCH_UNTIL ? model_touched(&p->model, op) : op->time_ms;
+
+    fprintf(p->out, "    CHECK_STATUS(pdict_%s(maps[%u], ", calls[op->flags], op->map);
+    print_key(p->out, op->key);
+    if (op->flags != TOUCH_PERSIST)
+        fprintf(p->out, ", %lld", time_ms);
+    fputs(")", p->out);
+    print_status(p->out, model_write(&p->model, op, NULL));
 }
 
 static void print_statuses(struct printer *p, const struct op *op)
@@ -238,62 +237,6 @@ static void print_hold(struct printer *p, const struct op *op)
     print_status(p->out, model_find(&p->model, op->map, op->key) ? PDICT_OK : PDICT_NOTFOUND);
 }
 
-static void print_drop(struct printer *p)
-{
-    fprintf(p->out,
-            "    {\n        pdict_store *store = open_store();\n\n"
-            "        pdict_close(maps[1]);\n"
-            "        CHECK_OK(pdict_store_drop(store, \"%s\"));\n"
-            "        open_map(1, \"rwc\");\n"
-            "        pdict_store_close(store);\n    }\n",
-            model_map_name(&p->model, 1));
-    p->model.maps[1] = (struct model_map){ .last_place = 0 };
-}
-
-static void print_rename(struct printer *p)
-{
-    const char *from = model_map_name(&p->model, 1);
-
-    p->model.is_renamed = !p->model.is_renamed;
-    fprintf(p->out,
-            "    {\n        pdict_store *store = open_store();\n\n"
-            "        names[1] = \"%s\";\n"
-            "        CHECK_OK(pdict_store_rename(store, \"%s\", names[1]));\n"
-            "        pdict_store_close(store);\n    }\n",
-            model_map_name(&p->model, 1), from);
-}
-
-static void print_compact(struct printer *p)
-{
-    fputs("    {\n        pdict_store *store = open_store();\n\n"
-          "        CHECK_OK(pdict_compact(store, NULL, NULL));\n"
-          "        pdict_store_close(store);\n    }\n",
-          p->out);
-    print_count(p, 0);
-    print_count(p, 1);
-}
-
-static void print_backup(struct printer *p)
-{
-    if (!p->setup->is_persistent)
-        return;
-    fputs("    {\n        pdict_store *store = open_store();\n"
-          "        pdict *own[2] = { maps[0], maps[1] };\n\n"
-          "        CHECK_OK(pdict_backup(store, test_path(\"copy\"), NULL));\n"
-          "        pdict_store_close(store);\n"
-          "        file = \"copy\";\n"
-          "        open_maps(\"rw\");\n",
-          p->out);
-    print_count(p, 0);
-    print_count(p, 1);
-    fputs("        close_maps();\n"
-          "        unlink(test_path(\"copy\"));\n"
-          "        file = \"store\";\n"
-          "        maps[0] = own[0];\n"
-          "        maps[1] = own[1];\n    }\n",
-          p->out);
-}
-
 static void print_clock(struct printer *p, const struct op *op)
 {
     const struct row *row = &p->model.maps[op->map].rows[op->key];
@@ -328,6 +271,8 @@ static void print_write(struct printer *p, const struct op *op)
         print_batch(p, op);
     } else if (op->kind >= OP_ADD && op->kind <= OP_MODIFY) {
         print_modification(p, op);
+    } else if (op->kind == OP_TOUCH) {
+        print_touch(p, op);
     } else if (op->kind == OP_DEL) {
         fprintf(p->out, "    CHECK_STATUS(pdict_del(maps[%u], ", op->map);
         print_key(p->out, op->key);
@@ -370,14 +315,8 @@ static void print_op(struct printer *p, const struct op *op)
         print_walk(p, op);
     else if (op->kind == OP_HOLD || op->kind == OP_LET)
         print_hold(p, op);
-    else if (op->kind == OP_DROP)
-        print_drop(p);
-    else if (op->kind == OP_RENAME)
-        print_rename(p);
-    else if (op->kind == OP_COMPACT)
-        print_compact(p);
-    else if (op->kind == OP_BACKUP)
-        print_backup(p);
+    else if (op->kind >= OP_RENAME && op->kind <= OP_BACKUP)
+        print_with_store(p, op);
     else if (op->kind == OP_CLOCK || op->kind == OP_CLOCK_TO)
         print_clock(p, op);
     else if (op->kind == OP_REOPEN)
@@ -398,10 +337,14 @@ static size_t print_txn(struct printer *p, size_t at)
     size_t done = 0;
 
     before = p->model;
+    p->model.is_inside = true;
     fputs("    begin_inside();\n", p->out);
     while (done < op->count && at + 1 + done < p->count && op_fits_inside(&op[1 + done]))
         print_op(p, &op[1 + done++]);
     fprintf(p->out, "    end_inside(%d);\n", !op->flags);
+    p->model.is_inside = false;
+    for (unsigned map = 0; map < N_MAPS; map++)
+        model_evict(&p->model, map);
     if (op->flags)
         p->model = before;
     print_count(p, 0);

@@ -71,6 +71,8 @@ bool run_op(struct run *run, const struct op *op)
         return run_pop(run, op);
     case OP_MODIFY:
         return run_modify(run, op);
+    case OP_TOUCH:
+        return run_touch(run, op);
     case OP_CLEAR:
         return run_clear(run, op);
     case OP_BAD_PUT:
@@ -87,6 +89,11 @@ bool run_op(struct run *run, const struct op *op)
         return run_with_store(run, run_rename_map);
     case OP_DROP:
         return run_with_store(run, run_drop_map);
+    case OP_SWEEP:
+        return run_with_store(run, run_sweep);
+    case OP_LIMIT:
+        run->limiting = op;
+        return run_with_store(run, run_limit);
     case OP_COMPACT:
         return run_with_store(run, run_compact);
     case OP_BACKUP:

@@ -21,6 +21,7 @@ struct run {
     struct held held[N_HELD];
     char dir[64];     /* of the store */
     const char *file; /* of it in there, or its copy */
+    const struct op *limiting;
     struct report *report;
 };
 
@@ -58,6 +59,7 @@ bool run_del_many(struct run *run, const struct op *op);
 bool run_add(struct run *run, const struct op *op);
 bool run_pop(struct run *run, const struct op *op);
 bool run_modify(struct run *run, const struct op *op);
+bool run_touch(struct run *run, const struct op *op);
 bool run_clear(struct run *run, const struct op *op);
 bool run_bad_put(struct run *run, const struct op *op);
 bool run_reopen(struct run *run, const struct op *op);
@@ -71,6 +73,9 @@ bool run_with_store(struct run *run, bool (*work)(struct run *run, pdict_store *
 bool run_list(struct run *run, pdict_store *store);
 bool run_rename_map(struct run *run, pdict_store *store);
 bool run_drop_map(struct run *run, pdict_store *store);
+bool run_sweep(struct run *run, pdict_store *store);
+/* That of run->limiting. */
+bool run_limit(struct run *run, pdict_store *store);
 bool run_compact(struct run *run, pdict_store *store);
 bool run_backup(struct run *run, pdict_store *store);
 

@@ -38,7 +38,9 @@ static bool open_map(struct run *run, unsigned map, const char *mode, pdict **ou
     pdict_options options = options_of(run);
     char text[160];
 
-    snprintf(text, sizeof(text), "?map=%s&mode=%s&codecs=%s&durability=unsafe&max_value=%zuB",
+    snprintf(text, sizeof(text),
+             "?map=%s&mode=%s&codecs=%s&durability=unsafe&sweep=manual"
+             "&max_value=%zuB",
              model_map_name(&run->model, map), mode, run->setup->codecs, VALUE_MAX);
     return run_expect(run, "open", pdict_open(uri_of(run, text), &options, out), PDICT_OK);
 }
@@ -110,6 +112,43 @@ bool run_drop_map(struct run *run, pdict_store *store)
     return run_expect(run, "drop", pdict_store_drop(store, name), PDICT_OK) &&
            run_expect(run, "drop", pdict_store_drop(store, name), PDICT_NO_MAP) &&
            open_map(run, 1, "rwc", &run->maps[1]);
+}
+
+bool run_sweep(struct run *run, pdict_store *store)
+{
+    uint64_t removed;
+
+    return run_expect(run, "expire", pdict_expire(store, -1, &removed), PDICT_OK) &&
+           run_same_number(run, "expire: removed", (int64_t)removed,
+                           (int64_t)model_sweep(&run->model)) &&
+           run_check_all(run);
+}
+
+static bool check_stored(struct run *run, pdict_store *store, pdict_limits *limits)
+{
+    unsigned map = run->limiting->map;
+
+    return run_expect(run, "limits_get",
+                      pdict_limits_get(store, model_map_name(&run->model, map), limits),
+                      PDICT_OK) &&
+           run_same_number(run, "limits: entries", (int64_t)limits->entries,
+                           (int64_t)model_stored(&run->model, map));
+}
+
+bool run_limit(struct run *run, pdict_store *store)
+{
+    const struct op *op = run->limiting;
+    pdict_limits limits = PDICT_LIMITS_INIT;
+
+    if (!check_stored(run, store, &limits))
+        return false;
+    limits.max_entries = op->count;
+    limits.evict = op->flags ? PDICT_EVICT_TTL : PDICT_EVICT_FIFO;
+    model_limit(&run->model, op);
+    return run_expect(run, "limits_set",
+                      pdict_limits_set(store, model_map_name(&run->model, op->map), &limits),
+                      PDICT_OK) &&
+           check_stored(run, store, &limits) && run_check_all(run);
 }
 
 /* Nobody sees anything of it. */

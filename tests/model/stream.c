@@ -76,7 +76,8 @@ bool op_writes(const struct op *op)
 /* Along a snapshot outside, what is written meanwhile does not come; inside it may. */
 bool op_fits_inside(const struct op *op)
 {
-    return (op->kind < OP_CLEAR && op->kind != OP_STATS && op->edit != EDIT_OTHER) ||
+    return (op->kind < OP_CLEAR && op->kind != OP_STATS && op->kind != OP_TOUCH &&
+            op->edit != EDIT_OTHER) ||
            op->kind == OP_BAD_PUT;
 }
 
@@ -159,11 +160,13 @@ static void draw_rare(struct stream *s, struct op *op)
 {
     static const uint8_t kinds[] = { OP_BAD_PUT, OP_BAD_CLEAR, OP_CLEAR_CACHE, OP_SYNC,
                                      OP_LIST,    OP_RENAME,    OP_REOPEN,      OP_REOPEN,
-                                     OP_BAD_PUT, OP_COMPACT,   OP_BACKUP };
+                                     OP_BAD_PUT, OP_COMPACT,   OP_BACKUP,      OP_LIMIT };
 
-    op->kind = one_in(s, 40) ? (one_in(s, 2) ? OP_DROP : OP_CLEAR) : kinds[draw(s, 11)];
+    op->kind = one_in(s, 40) ? (one_in(s, 2) ? OP_DROP : OP_CLEAR) : kinds[draw(s, 12)];
     op->count = (uint16_t)draw(s, 6);
     op->flags = (uint16_t)one_in(s, 4);
+    if (op->kind == OP_LIMIT)
+        op->count = (uint16_t)(one_in(s, 2) ? 0 : 1 + draw(s, N_KEYS));
 }
 
 /* ---- one operation ---- */
@@ -181,6 +184,19 @@ static void draw_modification(struct stream *s, struct op *op)
     op->key = (uint16_t)(N_KEYS - 1 - draw(s, 12));
     op->value.is_number = true;
     op->value.number = (int32_t)draw(s, 2000) - 1000;
+}
+
+static void draw_touch(struct stream *s, struct op *op)
+{
+    op->kind = OP_TOUCH;
+    op->condition = 0;
+    op->expiry = EXPIRY_NONE;
+    op->flags = (uint16_t)draw(s, TOUCH_GET + 1);
+    op->time_ms = 1 + (int64_t)draw(s, one_in(s, 2) ? 1000 : 600000);
+    if (op->flags == TOUCH_UNTIL && one_in(s, 4))
+        op->time_ms = 1 - op->time_ms;
+    else if (one_in(s, 30))
+        op->time_ms = INT64_MAX;
 }
 
 static void draw_write(struct stream *s, struct op *op)
@@ -201,6 +217,8 @@ static void draw_write(struct stream *s, struct op *op)
         draw_modification(s, op);
     if (op->kind == OP_PUT_MANY || op->kind == OP_DEL_MANY)
         draw_batch(s, op);
+    else if (one_in(s, 15))
+        draw_touch(s, op);
 }
 
 static void draw_read(struct stream *s, struct op *op)
@@ -233,8 +251,10 @@ static void draw_op(struct stream *s, struct op *op)
         draw_walk(s, op);
     } else if (kind < 930) {
         op->kind = OP_STATS;
-    } else if (kind < 980) {
+    } else if (kind < 972) {
         draw_clock(s, op);
+    } else if (kind < 980) {
+        op->kind = OP_SWEEP;
     } else if (kind < 990) {
         draw_rare(s, op);
     } else if (kind < 997) {

@@ -83,7 +83,8 @@ bool run_put_many(struct run *run, const struct op *op)
 
     if (!fill_how(run, op, &how))
         return false;
-    if (op->flags)
+    /* With a limit each slice would make room of its own. */
+    if (op->flags && run->model.maps[op->map].max_entries == 0)
         how.flags |= PDICT_PUT_IN_SLICES;
     for (unsigned i = 0; i < op->count; i++)
         pairs[i] = (pdict_pair){ key_bytes(batch_key(op, i)), value_bytes(batch_value(op, i)) };
