@@ -2,6 +2,7 @@
 /* Limits of maps: never more than they allow, the right ones go, and the account is exact. */
 #include "maps.h"
 
+#include <sched.h>
 #include <stdio.h>
 
 #include "process_fixture.h"
@@ -144,6 +145,37 @@ TEST(limits, lru_lets_the_longest_unwritten_go)
     for_each_setup(check_lru);
 }
 
+/* Hits of the cache are uses too, once they are written down; also when the map is opened again. */
+static void check_lru_used(const struct setup *setup)
+{
+    static const char more[] = "&max_entries=3&access=1s&maintenance=manual";
+    pdict *d = setup_open(setup, "a", more);
+
+    for (int i = 0; i < 3; i++, test_now_ms++)
+        put_number(d, i);
+    for (int i = 3; i < 6; i++) {
+        test_now_ms += 10000;
+        CHECK_OK(pdict_maintain(d, 0));
+        check_number(d, 0, true);
+        test_now_ms += 10000;
+        CHECK_OK(pdict_maintain(d, 0));
+        if (setup->is_persistent) {
+            pdict_close(d);
+            d = setup_open(setup, "a", more);
+        }
+        put_number(d, i);
+        check_number(d, i - 2, false);
+        check_number(d, 0, true);
+    }
+    check_account(setup);
+    pdict_close(d);
+}
+
+TEST(limits, lru_lets_the_most_read_go_last_through_cache_hits_and_reopening)
+{
+    for_each_setup(check_lru_used);
+}
+
 static void check_ttl(const struct setup *setup)
 {
     pdict *d = setup_open(setup, "a", "&max_entries=4&evict=ttl");
@@ -206,7 +238,9 @@ static void check_bytes(const struct setup *setup)
 
         snprintf(key, sizeof(key), "%d", i);
         CHECK_OK(pdict_put(d, pdict_str(key), pdict_bytes(value, (size_t)i * 7 % 500), NULL));
-        check_account(setup);
+        CHECK(limits_of(setup).bytes <= 2000);
+        if (i % 16 == 0)
+            check_account(setup);
     }
     check_value(d, "0", NULL);
     CHECK(limits_of(setup).bytes > 500);
@@ -535,4 +569,45 @@ static void check_migrated(const struct setup *setup)
 TEST(limits, migrated_map_keeps_its_limits)
 {
     for_each_setup(check_migrated);
+}
+
+/* ---- killed ---- */
+
+static void put_on(struct child *child, const char *uri)
+{
+    pdict_options options = test_options(false);
+    pdict *d;
+
+    CHECK_OK(pdict_open(uri, &options, &d));
+    step_done(child);
+    for (int i = 0;; i++)
+        put_number(d, i % 1000);
+}
+
+static void check_killed(const struct setup *setup)
+{
+    enum {
+        ROUNDS = TEST_IS_SLOW ? 3 : 15
+    };
+    pdict *d;
+
+    if (!setup->is_persistent || setup->is_sealed)
+        return;
+    d = setup_open(setup, "a", "&max_entries=50&durability=ordered");
+    pdict_close(d);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct child child = start(put_on, setup_uri(setup, "a", "&durability=ordered"));
+
+        await_step(&child);
+        next_step(&child);
+        for (int i = 0; i < round * 20; i++)
+            sched_yield();
+        kill_child(&child);
+        check_account(setup);
+    }
+}
+
+TEST(limits, account_is_exact_after_a_kill_at_any_moment)
+{
+    for_each_setup(check_killed);
 }

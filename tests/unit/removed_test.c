@@ -177,6 +177,16 @@ TEST(removed, function_that_is_told_may_use_the_library)
     for_each_setup(check_within);
 }
 
+TEST(removed, map_that_hides_its_keys_cannot_tell_them)
+{
+    pdict_options options = test_options(true);
+    pdict *d;
+
+    options.on_removed = hear;
+    CHECK_STATUS(pdict_open("memory:a?codecs=xchacha20&names=hidden", &options, &d),
+                 PDICT_UNSUPPORTED);
+}
+
 static void check_failed(const struct setup *setup)
 {
     struct heard heard;
