@@ -43,6 +43,9 @@ int pdict__buf_append(struct buf *buf, const void *data, size_t size)
 {
     int status;
 
+    /* An empty buffer may have no memory, and that of a null pointer has no place 0 either. */
+    if (size == 0)
+        return PDICT_OK;
     if (size > SIZE_MAX - buf->size)
         return pdict__nomem(SIZE_MAX);
     if ((status = pdict__buf_reserve(buf, buf->size + size)) != PDICT_OK)
