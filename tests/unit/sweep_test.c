@@ -119,6 +119,27 @@ TEST(sweep, expired_entries_of_all_maps_go_and_the_others_stay)
     for_each_backend(check_expire);
 }
 
+static void check_neighbours(const char *backend)
+{
+    const char *uri = uri_of(backend, "?sweep=manual");
+    pdict *d = open_on(uri);
+
+    put_ttl(d, "soon", "1", 1000);
+    put_ttl(d, "later", "2", 1001);
+    put_ttl(d, "much later", "3", 86400000);
+    test_now_ms += 1000;
+    CHECK_INT(expire(uri, -1), 1);
+    check_value(d, "later", "2");
+    check_value(d, "much later", "3");
+    CHECK_INT(stored(uri), 2);
+    pdict_close(d);
+}
+
+TEST(sweep, entry_whose_time_has_not_come_stays_beside_one_whose_has)
+{
+    for_each_backend(check_neighbours);
+}
+
 static void check_budget(const char *backend)
 {
     const char *uri = uri_of(backend, "?sweep=manual");
