@@ -314,6 +314,7 @@ static int move_on(pdict_iter *iter)
 
 static int read_ahead(pdict_iter *iter)
 {
+    const uint8_t *bytes;
     void *reader;
     int status;
 
@@ -325,11 +326,13 @@ static int read_ahead(pdict_iter *iter)
     pdict__end(iter->d, reader);
     if (status != PDICT_OK)
         return status;
+    /* Rows without key and value take no memory. */
+    bytes = iter->bytes.data ? iter->bytes.data : (const uint8_t *)"";
     for (size_t i = 0; i < iter->n_chunk; i++) {
         struct ahead *ahead = &iter->chunk[i];
 
-        ahead->row.key.data = iter->bytes.data + ahead->key_at;
-        ahead->row.value.data = iter->bytes.data + ahead->value_at;
+        ahead->row.key.data = bytes + ahead->key_at;
+        ahead->row.value.data = bytes + ahead->value_at;
     }
     iter->limit = CHUNK_ROWS;
     return iter->n_chunk > 0 && !iter->is_over ? move_on(iter) : PDICT_OK;
