@@ -40,8 +40,12 @@ static int run_plain(struct conn *conn, enum sql sql)
 /* BEGIN alone takes no snapshot; the first read does. */
 int pdict__sqlite_reader_begin(void *self, void *reader)
 {
+    struct conn *conn = reader;
     int status;
 
+    /* The last snapshot is still there if there was no memory to end it. */
+    if (!sqlite3_get_autocommit(conn->db))
+        pdict__sqlite_reader_end(self, reader);
     if ((status = pdict__sqlite_refresh(reader)) != PDICT_OK)
         return status;
     if ((status = run_plain(reader, SQL_BEGIN_READ)) != PDICT_OK)

@@ -51,6 +51,20 @@ static void roll_back(struct conn *conn)
         (void)pdict__sqlite_run(conn, 0, statement);
 }
 
+/* A transaction that failed for want of memory may have had none for its ROLLBACK either. */
+static int end_last(struct conn *conn)
+{
+    if (sqlite3_get_autocommit(conn->db))
+        return PDICT_OK;
+    roll_back(conn);
+    if (sqlite3_get_autocommit(conn->db))
+        return PDICT_OK;
+    return pdict_fail(
+        PDICT_NOMEM,
+        "sqlite: no memory to undo the last transaction on %s; free some and try again",
+        conn->store->files[FILE_MAIN]);
+}
+
 int pdict__sqlite_write_begin(void *self, int durability, int64_t timeout_ms, void **txn)
 {
     struct store *store = self;
@@ -60,6 +74,8 @@ int pdict__sqlite_write_begin(void *self, int durability, int64_t timeout_ms, vo
 
     if (store->is_read_only)
         return fail_read_only(store);
+    if ((status = end_last(conn)) != PDICT_OK)
+        return status;
     if ((status = pdict__sqlite_set_durability(conn, durability)) != PDICT_OK)
         return status;
     pdict__sqlite_set_timeout(conn, timeout_ms);
