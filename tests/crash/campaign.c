@@ -20,6 +20,7 @@ bool campaign_read(struct campaign *campaign, int argc, char **argv, const char 
         { "states", .number = &campaign->wanted },
         { "first", .number = &campaign->first },
         { "ops", .number = &campaign->ops },
+        { "step", .number = &campaign->step },
         { "backend", .text = &campaign->backend },
         { "codecs", .text = &campaign->codecs },
         { "durability", .text = &campaign->durability },

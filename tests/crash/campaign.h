@@ -13,6 +13,7 @@ struct campaign {
     uint64_t wanted;     /* of the unit, in this run */
     uint64_t first;      /* the part to begin with; what a part is depends on the seed and it */
     uint64_t ops;        /* of one workload, where the program lets it be chosen */
+    uint64_t step;       /* every so manieth of what is tried in turn; likewise */
     const char *backend; /* NULL: all in turn, as codecs and durability */
     const char *codecs;
     const char *durability;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* io_fault_test: every file call of a workload fails in turn, once or from then on, in each way. */
+/* io_fault_test: every file call and allocation of a workload fails in turn, once or from then on. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -17,6 +17,9 @@
 static const char usage[] =
     "usage: io_fault_test [options]\n"
     "  --ops N           operations, 9 or more; the faults begin after 8 (default: 20)\n"
+    "  --mode calls|memory\n"
+    "                    file calls or allocations (default: both)\n"
+    "  --step N          every Nth of them (default: 1)\n"
     "  --seed N          of the workload (default: 1)\n"
     "  --first N         the kind of fault to begin with, as printed with a violation\n"
     "  --backend NAME, --codecs LIST, --durability LEVEL\n"
@@ -50,6 +53,8 @@ static const struct fault {
     { "EINTR once", IO_FAIL, EINTR, 1u << IO_OPEN | 1u << IO_READ | 1u << IO_WRITE, false },
     { "short once", IO_SHORT, 0, 1u << IO_READ | 1u << IO_WRITE, false },
     { "short from then on", IO_SHORT, 0, 1u << IO_READ | 1u << IO_WRITE, true },
+    { "no memory once", IO_FAIL, ENOMEM, 1u << IO_MEMORY, false },
+    { "no memory from then on", IO_FAIL, ENOMEM, 1u << IO_MEMORY, true },
 };
 
 #define N_FAULTS (sizeof(faults) / sizeof(faults[0]))
@@ -288,10 +293,12 @@ static void check_copy(struct trial *trial)
 static _Noreturn void try_fault(struct trial *trial, uint64_t at)
 {
     int descriptors;
+    long blocks;
 
     alarm(HANG_SECONDS);
     prepare(trial);
     descriptors = count_descriptors();
+    blocks = memory_blocks();
     meet(trial, at);
     io_disarm();
     trial->outcome->hits = io_hits();
@@ -299,6 +306,8 @@ static _Noreturn void try_fault(struct trial *trial, uint64_t at)
     close_lane(trial);
     if (count_descriptors() != descriptors)
         violate(trial, "a descriptor stayed open", PDICT_OK);
+    if (memory_blocks() > blocks)
+        violate(trial, "memory of an engine was not released", PDICT_OK);
     reopen(trial);
     check_copy(trial);
     _exit(EXIT_SUCCESS);
@@ -321,7 +330,7 @@ static bool one_fault(struct trial *trial, uint64_t at)
     waitpid(pid, &status, 0);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
-    printf("%s, %s, %s, file call %" PRIu64 ": ", trial->setup->backend, trial->setup->codecs,
+    printf("%s, %s, %s, at call %" PRIu64 ": ", trial->setup->backend, trial->setup->codecs,
            trial->fault->name, at);
     if (trial->outcome->text[0])
         printf("%s\n", trial->outcome->text);
@@ -334,19 +343,26 @@ static bool one_fault(struct trial *trial, uint64_t at)
 /* Each call in turn, until there is no such call any more. */
 static bool one_kind(struct campaign *campaign, struct trial *trial)
 {
-    uint64_t at = 1, unknown = 0, failed = 0;
+    uint64_t tried = 0, unknown = 0, failed = 0;
     bool is_right = true;
 
     do {
-        is_right = one_fault(trial, at++);
+        is_right = one_fault(trial, 1 + tried++ * campaign->step);
         unknown += trial->outcome->is_poisoned;
         failed += trial->outcome->failed_ops;
     } while (is_right && trial->outcome->hits > 0);
-    campaign_add(campaign, trial->fault->name, at - 2);
-    campaign_add(campaign, "faults", at - 2);
+    campaign_add(campaign, trial->fault->name, tried - 1);
+    campaign_add(campaign, "faults", tried - 1);
     campaign_add(campaign, "operations that failed", failed);
     campaign_add(campaign, "of unknown outcome", unknown);
     return is_right;
+}
+
+static bool is_chosen(const struct campaign *campaign, const struct fault *fault)
+{
+    const char *mode = fault->calls == 1u << IO_MEMORY ? "memory" : "calls";
+
+    return !campaign->selected || strcmp(campaign->selected, mode) == 0;
 }
 
 static bool run(struct campaign *campaign, struct outcome *outcome)
@@ -358,11 +374,14 @@ static bool run(struct campaign *campaign, struct outcome *outcome)
 
     snprintf(setup.path, sizeof(setup.path), "%s/store", campaign->directory);
     for (uint64_t i = campaign->first; is_right && i < N_FAULTS; i++) {
-        struct trial trial = {
-            .setup = &setup, .fault = &faults[i], .outcome = outcome, .seed = campaign->seed
-        };
+        struct trial trial = { .setup = &setup,
+                               .fault = &faults[i],
+                               .outcome = outcome,
+                               .seed = campaign->seed,
+                               .ops = campaign->ops };
 
-        is_right = one_kind(campaign, &trial);
+        if (is_chosen(campaign, &faults[i]))
+            is_right = one_kind(campaign, &trial);
     }
     campaign_save(campaign, 0);
     return is_right;
@@ -371,7 +390,7 @@ static bool run(struct campaign *campaign, struct outcome *outcome)
 int main(int argc, char **argv)
 {
     struct campaign campaign = {
-        .unit = "kinds of faults", .seed = 1, .wanted = N_FAULTS, .ops = 20
+        .unit = "kinds of faults", .seed = 1, .wanted = N_FAULTS, .ops = 20, .step = 1
     };
     struct outcome *outcome =
         mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -19,6 +19,7 @@
 
 #define MOST_FDS   1024
 #define MOST_FILES 512
+#define NAME_SIZE  128
 #define DIRECTORY  UINT32_MAX /* in place of the number of a file */
 
 struct io_log {
@@ -39,7 +40,8 @@ static struct {
     _Atomic uint64_t count, hits;
     pthread_mutex_t lock; /* over what follows, and over calls that are recorded */
     struct descriptor descriptors[MOST_FDS];
-    char *names[MOST_FILES]; /* by number; NULL: it has none any more */
+    /* By number; "": it has none any more. No memory is asked for here, since that may fail. */
+    char names[MOST_FILES][NAME_SIZE];
     uint32_t n_files;
     struct io_log *log;
 } io = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -96,8 +98,7 @@ static enum io_action judge(enum io_call call)
     return io.plan.action;
 }
 
-/* For calls that are done or not done. */
-static bool is_refused(enum io_call call)
+bool io_refuses(enum io_call call)
 {
     if (judge(call) != IO_FAIL)
         return false;
@@ -121,10 +122,16 @@ static const char *inside(const char *path)
 static uint32_t number_of(const char *name)
 {
     for (uint32_t i = 1; i <= io.n_files; i++) {
-        if (io.names[i] && strcmp(io.names[i], name) == 0)
+        if (strcmp(io.names[i], name) == 0)
             return i;
     }
     return 0;
+}
+
+static void set_name(uint32_t file, const char *name)
+{
+    if (snprintf(io.names[file], NAME_SIZE, "%s", name) >= NAME_SIZE)
+        abort();
 }
 
 /* A number is given twice only while nothing is recorded. */
@@ -132,10 +139,11 @@ static uint32_t new_number(const char *name)
 {
     uint32_t file = io.log ? io.n_files + 1 : 1;
 
-    while (file <= io.n_files && io.names[file])
+    while (file <= io.n_files && io.names[file][0])
         file++;
-    if (file == MOST_FILES || !(io.names[file] = strdup(name)))
+    if (file == MOST_FILES)
         abort();
+    set_name(file, name);
     if (io.n_files < file)
         io.n_files = file;
     return file;
@@ -143,10 +151,8 @@ static uint32_t new_number(const char *name)
 
 static void forget_name(uint32_t file)
 {
-    if (file != 0) {
-        free(io.names[file]);
-        io.names[file] = NULL;
-    }
+    if (file != 0)
+        io.names[file][0] = '\0';
 }
 
 static struct descriptor descriptor_of(int fd)
@@ -260,7 +266,7 @@ static int open_inside(const char *path, const char *name, int flags, mode_t mod
     bool is_new;
     int fd;
 
-    if (is_refused(IO_OPEN))
+    if (io_refuses(IO_OPEN))
         return -1;
     pthread_mutex_lock(&io.lock);
     is_new = (flags & O_CREAT) && access(path, F_OK) != 0;
@@ -420,14 +426,15 @@ static ssize_t write_parts(int fd, const struct iovec *parts, int count, int64_t
 
     for (int i = 0; i < count; i++)
         size += parts[i].iov_len;
-    if (!(to = bytes = malloc(size + 1)))
+    to = bytes = mmap(NULL, size + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (bytes == MAP_FAILED)
         abort();
     for (int i = 0; i < count; i++) {
         memcpy(to, parts[i].iov_base, parts[i].iov_len);
         to += parts[i].iov_len;
     }
     done = write_inside(fd, bytes, size, offset);
-    free(bytes);
+    munmap(bytes, size + 1);
     return done;
 }
 
@@ -450,7 +457,7 @@ static int cut(int fd, off_t size)
 
     if (!is_ours(fd))
         return (int)syscall(SYS_ftruncate, fd, size);
-    if (is_refused(IO_TRUNCATE))
+    if (io_refuses(IO_TRUNCATE))
         return -1;
     pthread_mutex_lock(&io.lock);
     result = (int)syscall(SYS_ftruncate, fd, size);
@@ -478,7 +485,7 @@ int posix_fallocate(int fd, off_t from, off_t size)
 {
     int result = 0;
 
-    if (is_ours(fd) && is_refused(IO_TRUNCATE))
+    if (is_ours(fd) && io_refuses(IO_TRUNCATE))
         return errno;
     pthread_mutex_lock(&io.lock);
     if (syscall(SYS_fallocate, fd, 0, from, size) != 0)
@@ -499,7 +506,7 @@ static int sync_file(int fd, long call)
 
     if (file == 0)
         return (int)syscall(call, fd);
-    if (is_refused(file == DIRECTORY ? IO_SYNC_DIRECTORY : IO_SYNC))
+    if (io_refuses(file == DIRECTORY ? IO_SYNC_DIRECTORY : IO_SYNC))
         return -1;
     pthread_mutex_lock(&io.lock);
     note((struct io_event){ .kind = file == DIRECTORY ? IO_DIRECTORY_SYNCED : IO_SYNCED,
@@ -529,7 +536,7 @@ static int rename_any(const char *from, const char *to, unsigned flags)
 
     if (!old_name || !new_name)
         return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
-    if (is_refused(IO_RENAME))
+    if (io_refuses(IO_RENAME))
         return -1;
     pthread_mutex_lock(&io.lock);
     result = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
@@ -539,9 +546,7 @@ static int rename_any(const char *from, const char *to, unsigned flags)
 
         note((struct io_event){ .kind = IO_RENAMED, .file = file }, parts, 2);
         forget_name(number_of(new_name));
-        forget_name(file);
-        if (!(io.names[file] = strdup(new_name)))
-            abort();
+        set_name(file, new_name);
     }
     pthread_mutex_unlock(&io.lock);
     return result;
@@ -565,7 +570,7 @@ static int unlink_inside(int directory, const char *path, const char *name, int 
 {
     int result;
 
-    if (is_refused(IO_UNLINK))
+    if (io_refuses(IO_UNLINK))
         return -1;
     pthread_mutex_lock(&io.lock);
     result = (int)syscall(SYS_unlinkat, directory, path, flags);

@@ -21,11 +21,12 @@ enum io_call {
     IO_TRUNCATE,
     IO_RENAME,
     IO_UNLINK,
+    IO_MEMORY, /* malloc() and its kin: no file call, but refused in the same way (memory.c) */
     IO_CALLS
 };
 
-#define IO_CHANGES (~(1u << IO_READ)) /* mask: every call but reads */
-#define IO_ALL     (~0u)
+#define IO_ALL     ((1u << IO_MEMORY) - 1)     /* mask: every file call */
+#define IO_CHANGES (IO_ALL & ~(1u << IO_READ)) /* mask: every file call but reads */
 
 enum io_action {
     IO_PASS,
@@ -51,6 +52,12 @@ void io_arm(const struct io_plan *plan);
 void io_disarm(void);
 uint64_t io_count(void); /* calls since io_arm() */
 uint64_t io_hits(void);  /* of these, met by the plan */
+
+/* Count a call; true, with errno set, when the plan lets it fail. */
+bool io_refuses(enum io_call call);
+
+/* Blocks of memory in use, whoever took them; 0 where a sanitizer has memory in its hands. */
+long memory_blocks(void);
 
 /* ---- the record ---- */
 
