@@ -171,7 +171,7 @@ static int is_smaller(const struct store *store, int fd, bool *out)
 
 static int make_copy(struct store *store, const char *work_path, bool *is_useful)
 {
-    int fd = open(work_path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600), status;
+    int fd = open(work_path, O_CREAT | O_NOFOLLOW | O_TRUNC | O_RDWR | O_CLOEXEC, 0600), status;
 
     if (fd < 0)
         return pdict__lmdb_fail_file(work_path);

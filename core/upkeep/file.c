@@ -22,6 +22,11 @@ static int file_error(const char *path, const char *doing)
     case ENOTDIR:
         return pdict_fail(PDICT_NO_DIRECTORY, "%s: its directory does not exist; create it first",
                           path);
+    case ELOOP:
+        return pdict_fail(PDICT_PERMISSION,
+                          "%s: it is a link, and what is written there would go elsewhere; remove "
+                          "it, or work in a directory that others cannot write to",
+                          path);
     case EROFS:
         return pdict_fail(PDICT_READ_ONLY, "%s: the file system is read-only", path);
     case ENOSPC:
@@ -71,7 +76,7 @@ static bool is_still_there(const char *path, int fd)
 
 int pdict__job_begin(const char *path, int *fd)
 {
-    int opened = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    int opened = open(path, O_CREAT | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0600);
 
     if (opened < 0)
         return file_error(path, "creating it");
@@ -105,7 +110,7 @@ static void directory_of(const char *path, char *out)
 
 int pdict__file_make(const char *path, const char *like)
 {
-    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600), result = 0;
+    int fd = open(path, O_CREAT | O_NOFOLLOW | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600), result = 0;
     struct stat info;
 
     if (fd < 0)
@@ -160,6 +165,33 @@ static bool belongs_to(const char *name, const char *file, size_t size)
 {
     return strncmp(name, file, size) == 0 && name[size] == '-' &&
            strcmp(name + size, JOB_ENDING) != 0;
+}
+
+/* By name: closing a descriptor of such a file would end the engine's locks on it. */
+static void set_mode(int directory, const char *name, unsigned mode)
+{
+    struct stat info;
+
+    if (fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode))
+        (void)!fchmodat(directory, name, mode, 0);
+}
+
+void pdict__file_set_mode(const char *path, unsigned mode)
+{
+    const char *name = strrchr(path, '/') + 1;
+    char directory[PATH_MAX];
+    struct dirent *entry;
+    DIR *entries;
+
+    directory_of(path, directory);
+    if (!(entries = opendir(directory)))
+        return;
+    set_mode(dirfd(entries), name, mode);
+    while ((entry = readdir(entries))) {
+        if (belongs_to(entry->d_name, name, strlen(name)))
+            set_mode(dirfd(entries), entry->d_name, mode);
+    }
+    closedir(entries);
 }
 
 void pdict__file_clear(const char *path)

@@ -295,6 +295,8 @@ int pdict_migrate(pdict_store *source, const char *to, const pdict_migrate_optio
     m.progress.ctx = m.options.progress_ctx;
     status = pdict__target_open(source->store, to, ENDING, &m.target);
     if (status == PDICT_OK) {
+        if (m.has_codecs && m.codecs.cipher.codec)
+            pdict__target_make_private(&m.target);
         if ((status = fill_target(&m)) == PDICT_OK)
             status = pdict__target_publish(&m.target);
         else

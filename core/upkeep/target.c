@@ -63,10 +63,26 @@ static char *final_path(const struct target *target)
     return path;
 }
 
+/* The path of a store is where links led when it was opened. */
+static int check_working(const struct target *target)
+{
+    size_t size = strlen(target->store->path), ending = strlen(target->ending);
+
+    if (size > ending && strcmp(target->store->path + size - ending, target->ending) == 0)
+        return PDICT_OK;
+    return pdict_fail(PDICT_PERMISSION,
+                      "%s: a link with the ending %s leads here, and what is written there would "
+                      "go elsewhere; remove it, or work in a directory that others cannot write to",
+                      target->store->path, target->ending);
+}
+
 static int name_files(struct target *target)
 {
     const char *path = target->store->path;
+    int status = check_working(target);
 
+    if (status != PDICT_OK)
+        return status;
     target->working_path = pdict__strdup(target->allocator, path, strlen(path));
     target->job_path = pdict__path_add(target->allocator, path, JOB_ENDING);
     target->path = target->working_path ? final_path(target) : NULL;
@@ -81,7 +97,13 @@ static void copy_permissions(const struct store *from, const struct target *targ
 
     if ((pdict__stack_base(&from->stack)->capabilities & PDICT_CAP_FILE) &&
         stat(from->path, &info) == 0)
-        (void)!chmod(target->working_path, info.st_mode & 0777);
+        pdict__file_set_mode(target->working_path, info.st_mode & 0777);
+}
+
+void pdict__target_make_private(const struct target *target)
+{
+    if (target->path)
+        pdict__file_set_mode(target->working_path, 0600);
 }
 
 static int open_working(struct store *from, const char *uri, struct target *target)

@@ -43,8 +43,12 @@ int pdict__path_is_free(const char *path);
  * until closed. PDICT_BUSY: a living one holds it. */
 int pdict__job_begin(const char *path, int *fd);
 void pdict__job_end(const char *path, int *fd);
-/* Make an empty file, in the place of one that is there, with the permissions of `like`. */
+/* Make an empty file, in the place of one that is there, with the permissions of `like`.
+ * PDICT_PERMISSION: a link is there, which whoever may write to the directory can put there. */
 int pdict__file_make(const char *path, const char *like);
+/* Of the file and of those beside it whose names begin with its own and a minus, as far as it can
+ * be set. */
+void pdict__file_set_mode(const char *path, unsigned mode);
 /* Sync a file that nobody has open and give it its name, unless that is taken: PDICT_EXISTS. */
 int pdict__file_publish(const char *path, const char *final_path);
 /* Remove the files beside it whose names go on with '-', all but the job; or it and them. */
@@ -122,6 +126,8 @@ struct target {
  */
 int pdict__target_open(struct store *from, const char *uri, const char *ending,
                        struct target *target);
+/* Its owner's alone, whoever may read the source. Before anything is written to it. */
+void pdict__target_make_private(const struct target *target);
 /* The name a map has in the target until it is whole; owned. */
 char *pdict__target_name(const struct target *target, const char *name);
 /* A map of this name is part of the target. */
