@@ -109,8 +109,7 @@ static int put_over(struct computing *c, const pdict_computed *computed, bool is
  * else has changed the entry. */
 static int put(struct computing *c, const pdict_computed *computed, pdict_view *out)
 {
-    int status =
-        pdict__shared_view(&c->d->map->store->allocator, computed->value, &(pdict_view){ 0 }, out);
+    int status = pdict__shared_view(c->d->map, computed->value, &(pdict_view){ 0 }, out);
 
     if (status != PDICT_OK)
         return status;
@@ -170,8 +169,7 @@ static int look_again(struct computing *c, bool *is_done, pdict_view *out)
         return PDICT_NOTFOUND;
     }
     c->source = PDICT_SOURCE_AWAITED;
-    return pdict__shared_view(&c->d->map->store->allocator, pdict_bytes(c->old.data, c->old.size),
-                              &c->old, out);
+    return pdict__shared_view(c->d->map, pdict_bytes(c->old.data, c->old.size), &c->old, out);
 }
 
 static int compute(struct computing *c, pdict_view *out)

@@ -14,6 +14,8 @@
 struct shared {
     struct pin pin;
     pdict_allocator allocator;
+    void (*wipe)(void *memory, size_t size); /* NULL: the value may stay in freed memory */
+    size_t size;
     atomic_uint pins;
     max_align_t bytes[];
 };
@@ -23,13 +25,18 @@ static void release_shared(struct pin *pin)
     struct shared *shared = (struct shared *)pin;
     pdict_allocator allocator = shared->allocator;
 
-    if (atomic_fetch_sub_explicit(&shared->pins, 1, memory_order_acq_rel) == 1)
-        pdict__free(&allocator, shared);
+    if (atomic_fetch_sub_explicit(&shared->pins, 1, memory_order_acq_rel) != 1)
+        return;
+    if (shared->wipe)
+        shared->wipe(shared->bytes, shared->size);
+    pdict__free(&allocator, shared);
 }
 
-int pdict__shared_view(const pdict_allocator *allocator, pdict_slice value, const pdict_view *like,
+int pdict__shared_view(const struct map *map, pdict_slice value, const pdict_view *like,
                        pdict_view *out)
 {
+    const pdict_allocator *allocator = &map->store->allocator;
+    const pdict_codec *cipher = map->descriptor.cipher;
     struct shared *shared = NULL;
 
     if (value.size <= SIZE_MAX - sizeof(*shared))
@@ -38,6 +45,8 @@ int pdict__shared_view(const pdict_allocator *allocator, pdict_slice value, cons
         return PDICT_NOMEM;
     shared->pin.release = release_shared;
     shared->allocator = *allocator;
+    shared->wipe = cipher ? cipher->cipher->wipe : NULL;
+    shared->size = value.size;
     atomic_init(&shared->pins, 1);
     pdict__copy(shared->bytes, value.data, value.size);
     *out = *like;

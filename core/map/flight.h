@@ -61,8 +61,10 @@ void pdict__flights_fork_child(struct flights *flights);
 
 /* ---- views of one value for many ---- */
 
-/* A copy of a value, with one pin; `like` gives its version and times. PDICT_NOMEM. */
-int pdict__shared_view(const pdict_allocator *allocator, pdict_slice value, const pdict_view *like,
+struct map;
+
+/* A copy of a value, with one pin, which is wiped if the map is encrypted; `like` gives its version and times. PDICT_NOMEM. */
+int pdict__shared_view(const struct map *map, pdict_slice value, const pdict_view *like,
                        pdict_view *out);
 /* One more pin of it. */
 pdict_view pdict__shared_view_again(const pdict_view *view);

@@ -72,6 +72,25 @@ static void walk_marked(pdict *d)
     pdict_iter_close(iter);
 }
 
+static int compute_marked(void *ctx, const pdict_view *old, pdict_computed *computed)
+{
+    (void)old;
+    write_mark(ctx);
+    computed->value = pdict_bytes(ctx, MARK_SIZE);
+    return PDICT_OK;
+}
+
+static void get_computed(pdict *d)
+{
+    unsigned char value[MARK_SIZE];
+    pdict_view view;
+
+    CHECK_OK(pdict_get_or_compute(d, pdict_str("computed"), compute_marked, value, NULL, &view));
+    CHECK(has_mark(view.data));
+    pdict_view_release(&view);
+    explicit_bzero(value, sizeof(value));
+}
+
 static void use(pdict *d)
 {
     static const size_t sizes_of_values[] = { 0, 100, 5000, 200000 };
@@ -88,6 +107,7 @@ static void use(pdict *d)
     put_marked(txn, "in a transaction", 300);
     get_marked(txn, "in a transaction");
     CHECK_OK(pdict_commit(txn));
+    get_computed(d);
     walk_marked(d);
 }
 
