@@ -76,7 +76,7 @@ static int call(struct computing *c, pdict_computed *computed)
     if (computed->ttl_ms < 0)
         return pdict_fail(PDICT_INVAL, "get_or_compute: a computed ttl_ms is 0 or more");
     cost_ms = pdict__steady_ms() - began_ms;
-    pdict__memo_put(&c->memos->cost_ms, c->hash, cost_ms > 0 ? (uint64_t)cost_ms : 1);
+    pdict__remember(c->d->map->store, MEMO_COST_MS, c->hash, cost_ms > 0 ? (uint64_t)cost_ms : 1);
     return PDICT_OK;
 }
 
@@ -122,7 +122,7 @@ static int put(struct computing *c, const pdict_computed *computed, pdict_view *
     if (status == PDICT_EXISTS || status == PDICT_CONFLICT || status == PDICT_NOTFOUND)
         return PDICT_END;
     if (status == PDICT_OK) {
-        pdict__memo_put(&c->memos->absent_until, c->hash, 0);
+        pdict__remember(c->d->map->store, MEMO_ABSENT_UNTIL, c->hash, 0);
         c->source = PDICT_SOURCE_COMPUTED;
     }
     return status;
@@ -146,7 +146,7 @@ static int note_absence(struct computing *c)
     int status = PDICT_OK;
 
     if (c->how.absent_ttl_ms > 0)
-        pdict__memo_put(&c->memos->absent_until, c->hash,
+        pdict__remember(c->d->map->store, MEMO_ABSENT_UNTIL, c->hash,
                         (uint64_t)pdict__time_add(pdict__handle_now(c->d), c->how.absent_ttl_ms));
     if (c->having != HAVE_NOTHING)
         status = pdict__commit_for(c->d, &commit, c->how.durability);
@@ -298,7 +298,7 @@ static int try_once(struct computing *c, pdict_view *out)
 
     if (is_over)
         return status;
-    if (!c->memos)
+    if (c->d->is_read_only)
         return c->having == HAVE_NOTHING ? fail_read_only(c) : pdict__old_give(c, out);
     if (pdict__known_absent(c))
         return PDICT_NOTFOUND;
@@ -318,7 +318,6 @@ int pdict_get_or_compute(pdict *d, pdict_slice key, pdict_compute_fn fn, void *c
     if (status != PDICT_OK || (status = pdict__hide(d, &c.stored_key, &room)) != PDICT_OK)
         return status;
     c.hash = pdict__compute_hash(d->map, c.stored_key);
-    c.memos = d->is_read_only ? NULL : pdict__shared_memos(d->map->store);
     do
         status = try_once(&c, out);
     while (status == PDICT_END && pdict__steady_ms() < c.deadline_ms);

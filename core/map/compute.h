@@ -20,7 +20,6 @@ struct computing {
     void *ctx;
     pdict_compute_options how;
     uint64_t hash;
-    struct memos *memos; /* NULL: the handle is read-only */
     int64_t stale_ms;
     int64_t deadline_ms; /* steady clock */
     enum having having;

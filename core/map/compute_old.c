@@ -70,7 +70,8 @@ int pdict__old_give(struct computing *c, pdict_view *out)
 bool pdict__known_absent(const struct computing *c)
 {
     return c->having != HAVE_LIVE && c->how.absent_ttl_ms > 0 &&
-           pdict__memo_get(&c->memos->absent_until, c->hash) > (uint64_t)pdict__handle_now(c->d);
+           pdict__recall(c->d->map->store, MEMO_ABSENT_UNTIL, c->hash) >
+               (uint64_t)pdict__handle_now(c->d);
 }
 
 int pdict__early_check(const struct computing *c, bool *is_early)
@@ -79,9 +80,9 @@ int pdict__early_check(const struct computing *c, bool *is_early)
     int status;
 
     *is_early = false;
-    if (!(c->how.early > 0) || c->old.expires_ms == 0 || !c->memos)
+    if (!(c->how.early > 0) || c->old.expires_ms == 0 || c->d->is_read_only)
         return PDICT_OK;
-    if ((cost_ms = pdict__memo_get(&c->memos->cost_ms, c->hash)) == 0)
+    if ((cost_ms = pdict__recall(c->d->map->store, MEMO_COST_MS, c->hash)) == 0)
         return PDICT_OK;
     if ((status = pdict__random_version(&random)) == PDICT_OK)
         *is_early = pdict__refresh_is_due(c->old.expires_ms - pdict__handle_now(c->d), cost_ms,

@@ -73,30 +73,45 @@ static int open_file(struct store *store, int *out)
     return PDICT_OK;
 }
 
-static int have_file(struct store *store, int *fd)
+/* A gate file that was made anew is another one, and leases of the old one mean nothing. */
+static void forget_old_file(struct store *store)
 {
     struct leases *leases = &store->leases;
-    int status = PDICT_OK;
 
-    pthread_mutex_lock(&leases->lock);
-    if (leases->fd < 0)
-        status = open_file(store, &leases->fd);
-    *fd = leases->fd;
-    pthread_mutex_unlock(&leases->lock);
-    return status;
+    if (leases->fd < 0 || is_same_file(leases->fd, store->gatefile.fd))
+        return;
+    close(leases->fd);
+    leases->fd = -1;
+}
+
+/* With leases->lock held. */
+static int have_file(struct store *store)
+{
+    forget_old_file(store);
+    return store->leases.fd < 0 ? open_file(store, &store->leases.fd) : PDICT_OK;
 }
 
 /* ---- the lock ---- */
 
 static int set_lock(int fd, uint64_t hash, short kind)
 {
-    struct flock byte = { .l_type = kind,
-                          .l_whence = SEEK_SET,
-                          .l_start =
-                              (off_t)(sizeof(struct gate_page) + (hash >> (64 - OFFSET_BITS))),
-                          .l_len = 1 };
+    off_t offset = (off_t)(sizeof(struct gate_page) + (hash >> (64 - OFFSET_BITS)));
+    struct flock byte = { .l_type = kind, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1 };
 
     return fcntl(fd, F_OFD_SETLK, &byte);
+}
+
+/* PDICT_BUSY (expected): another process has it. */
+static int try_to_take(struct store *store, uint64_t hash)
+{
+    int status;
+
+    pthread_mutex_lock(&store->leases.lock);
+    status = have_file(store);
+    if (status == PDICT_OK && set_lock(store->leases.fd, hash, F_WRLCK) != 0)
+        status = errno == EAGAIN || errno == EACCES ? PDICT_BUSY : fail(store, "locking a byte");
+    pthread_mutex_unlock(&store->leases.lock);
+    return status;
 }
 
 static void pause_after(int64_t waited_ms)
@@ -114,27 +129,26 @@ static void pause_after(int64_t waited_ms)
 
 int pdict__lease_take(struct store *store, uint64_t hash, int64_t deadline_ms)
 {
-    int64_t began_ms = pdict__steady_ms();
-    int fd, status;
+    int64_t began_ms = pdict__steady_ms(), now_ms;
+    int status;
 
     if (!store->gatefile.page)
         return PDICT_OK;
-    if ((status = have_file(store, &fd)) != PDICT_OK)
-        return status;
-    while (set_lock(fd, hash, F_WRLCK) != 0) {
-        int64_t now_ms = pdict__steady_ms();
-
-        if (errno != EAGAIN && errno != EACCES)
-            return fail(store, "locking a byte of it");
+    while ((status = try_to_take(store, hash)) == PDICT_BUSY) {
+        now_ms = pdict__steady_ms();
         if (now_ms >= deadline_ms)
-            return PDICT_BUSY;
+            break;
         pause_after(now_ms - began_ms);
     }
-    return PDICT_OK;
+    return status;
 }
 
 void pdict__lease_give(struct store *store, uint64_t hash)
 {
-    if (store->gatefile.page)
+    if (!store->gatefile.page)
+        return;
+    pthread_mutex_lock(&store->leases.lock);
+    if (store->leases.fd >= 0)
         set_lock(store->leases.fd, hash, F_UNLCK);
+    pthread_mutex_unlock(&store->leases.lock);
 }

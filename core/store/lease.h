@@ -15,7 +15,7 @@ struct store;
  * share a lease; so do all threads of a process, which agree by other means.
  */
 struct leases {
-    pthread_mutex_t lock; /* for opening the file */
+    pthread_mutex_t lock; /* around each use of the file; innermost */
     int fd;               /* -1: not opened yet */
 };
 

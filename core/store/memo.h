@@ -18,10 +18,15 @@ struct memo {
     } slots[MEMO_SLOTS];
 };
 
+enum memo_kind {
+    MEMO_ABSENT_UNTIL, /* Unix time: what was computed was that there is nothing */
+    MEMO_COST_MS,      /* of the last computation */
+    MEMO_KINDS
+};
+
 /* What all who have a store open remember of its keys, by hashes of map and key. */
 struct memos {
-    struct memo absent_until;    /* Unix time: what was computed was that there is nothing */
-    struct memo cost_ms;         /* of the last computation */
+    struct memo of[MEMO_KINDS];
     _Atomic int64_t stale_ok_ms; /* expired rows are kept for so long */
 };
 

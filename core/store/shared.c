@@ -29,30 +29,48 @@ void pdict__shared_part(struct store *store)
     store->own_memos = NULL;
 }
 
-/* ---- memos about keys ---- */
+/* ---- what is remembered of keys ---- */
 
-struct memos *pdict__shared_memos(const struct store *store)
+static struct memos *memos_of(const struct store *store)
 {
-    if (store->is_read_only)
-        return NULL;
     return store->gatefile.page ? &store->gatefile.page->memos : store->own_memos;
 }
 
+uint64_t pdict__recall(const struct store *store, enum memo_kind kind, uint64_t hash)
+{
+    return pdict__memo_get(&memos_of(store)->of[kind], hash);
+}
+
+void pdict__remember(struct store *store, enum memo_kind kind, uint64_t hash, uint64_t number)
+{
+    pdict__memo_put(&memos_of(store)->of[kind], hash, number);
+}
+
+static void raise_to(_Atomic int64_t *number, int64_t least)
+{
+    int64_t old = atomic_load(number);
+
+    while (old < least && !atomic_compare_exchange_weak(number, &old, least))
+        ;
+}
+
+/* Noted here as well: a gate file may be made anew while the store is open. */
 void pdict__keep_stale(struct store *store, int64_t stale_ok_ms)
 {
-    struct memos *memos = pdict__shared_memos(store);
-    int64_t old_ms = memos ? atomic_load(&memos->stale_ok_ms) : INT64_MAX;
-
-    while (old_ms < stale_ok_ms &&
-           !atomic_compare_exchange_weak(&memos->stale_ok_ms, &old_ms, stale_ok_ms))
-        ;
+    if (store->is_read_only)
+        return;
+    raise_to(&store->stale_ok_ms, stale_ok_ms);
+    raise_to(&memos_of(store)->stale_ok_ms, stale_ok_ms);
 }
 
 int64_t pdict__stale_kept_ms(const struct store *store)
 {
-    const struct memos *memos = pdict__shared_memos(store);
+    int64_t own_ms = atomic_load(&store->stale_ok_ms), all_ms;
 
-    return memos ? atomic_load(&memos->stale_ok_ms) : 0;
+    if (store->is_read_only)
+        return 0;
+    all_ms = atomic_load(&memos_of(store)->stale_ok_ms);
+    return all_ms > own_ms ? all_ms : own_ms;
 }
 
 /* ---- the turn to write ---- */

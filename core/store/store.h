@@ -238,7 +238,8 @@ struct store {
     struct gate gate;
     struct gatefile gatefile;
     struct leases leases;
-    struct memos *own_memos; /* where no gate file has them */
+    struct memos *own_memos;     /* where no gate file has them */
+    _Atomic int64_t stale_ok_ms; /* the longest that a handle here has asked for */
     atomic_bool is_poisoned;
     const volatile uint64_t *words[2]; /* the change token; NULL: the backend keeps none */
 
@@ -293,8 +294,10 @@ void pdict__shared_leave(struct store *store);
 /* A sync failed: nobody writes any more until all have closed the store. */
 void pdict__poison(struct store *store);
 int pdict__fail_poisoned(const struct store *store);
-/* What is remembered of keys; NULL: the store is open read-only. */
-struct memos *pdict__shared_memos(const struct store *store);
+/* Of a key, by the hash of map and key; 0: nothing, or forgotten. Stores that are open read-only
+ * remember nothing and may not be asked. */
+uint64_t pdict__recall(const struct store *store, enum memo_kind kind, uint64_t hash);
+void pdict__remember(struct store *store, enum memo_kind kind, uint64_t hash, uint64_t number);
 /* Let no process sweep an expired row before it has been expired for so long; until all have closed
  * the store. */
 void pdict__keep_stale(struct store *store, int64_t stale_ok_ms);

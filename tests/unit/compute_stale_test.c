@@ -128,9 +128,8 @@ TEST(compute_stale, sweep_leaves_values_that_may_be_returned_stale)
 
 static void note_cost(pdict *d, uint64_t cost_ms)
 {
-    struct memos *memos = pdict__shared_memos(d->map->store);
-
-    pdict__memo_put(&memos->cost_ms, pdict__compute_hash(d->map, pdict_str("k")), cost_ms);
+    pdict__remember(d->map->store, MEMO_COST_MS, pdict__compute_hash(d->map, pdict_str("k")),
+                    cost_ms);
 }
 
 static void check_early(const struct setup *setup)

@@ -141,9 +141,8 @@ TEST(lease, memo_holds_the_newest_number_of_a_slot_and_forgets_on_request)
 static void note(struct child *child, const char *uri)
 {
     pdict *d = open_map(uri);
-    struct memos *memos = pdict__shared_memos(d->map->store);
 
-    pdict__memo_put(&memos->absent_until, 7, 123);
+    pdict__remember(d->map->store, MEMO_ABSENT_UNTIL, 7, 123);
     step_done(child);
     pdict_close(d);
 }
@@ -154,7 +153,7 @@ static void check_memos(const char *uri)
     pdict *d = open_map(uri);
 
     await_step(&child);
-    CHECK_INT(pdict__memo_get(&pdict__shared_memos(d->map->store)->absent_until, 7), 123);
+    CHECK_INT(pdict__recall(d->map->store, MEMO_ABSENT_UNTIL, 7), 123);
     next_step(&child);
     finish(&child);
     pdict_close(d);
