@@ -12,6 +12,8 @@
 
 #define HEAD_SIZE 64
 
+#define MOST_LINKS 40 /* as many as the kernel follows */
+
 /* What errno says about a path, in the words of a status. */
 static int path_error(const char *path, const char *doing)
 {
@@ -96,6 +98,50 @@ static int examine(struct place *place)
     return PDICT_OK;
 }
 
+/* Where a link leads whose end is not there; *is_link false: the path is none. */
+static int follow(const char *path, char *out, bool *is_link)
+{
+    char directory[PATH_MAX], target[PATH_MAX];
+    ssize_t length = readlink(path, target, sizeof(target) - 1);
+    const char *last;
+    int size;
+
+    *is_link = length >= 0;
+    if (!*is_link)
+        return PDICT_OK;
+    target[length] = '\0';
+    split(path, directory, &last);
+    size = target[0] == '/' ? snprintf(out, PATH_MAX, "%s", target)
+                            : snprintf(out, PATH_MAX, "%s/%s", directory, target);
+    if (size < 0 || size >= PATH_MAX)
+        return pdict_fail(PDICT_INVAL, "the path is longer than %d bytes", PATH_MAX - 1);
+    return PDICT_OK;
+}
+
+/* A store that is made through a link is made where the link leads: all names of a file have to
+ * come to one path. */
+static int resolve_absent(const char *path, char *out)
+{
+    char at[PATH_MAX], next[PATH_MAX];
+    bool is_link;
+    int status;
+
+    snprintf(at, sizeof(at), "%s", path);
+    for (int links = 0; links < MOST_LINKS; links++) {
+        if ((status = follow(at, next, &is_link)) != PDICT_OK)
+            return status;
+        if (!is_link)
+            return resolve_new(at, out);
+        memcpy(at, next, sizeof(at));
+        if (realpath(at, out))
+            return PDICT_OK;
+        if (errno != ENOENT)
+            return path_error(path, "looking for it");
+    }
+    errno = ELOOP;
+    return path_error(path, "looking for it");
+}
+
 static int resolve(const char *path, const pdict_backend *backend, char *out)
 {
     struct stat info;
@@ -114,7 +160,7 @@ static int resolve(const char *path, const pdict_backend *backend, char *out)
         return PDICT_OK;
     if (errno != ENOENT)
         return path_error(path, "looking for it");
-    return resolve_new(path, out);
+    return resolve_absent(path, out);
 }
 
 int pdict__place_find(const char *path, const pdict_backend *backend,
