@@ -41,6 +41,8 @@ struct entry {
     uint8_t bytes[];        /* [expires_ms], key, up to 7 bytes, value */
 };
 
+#define CACHE_LINE 64
+
 #define ENTRY_HEAD     24
 #define ENTRY_KEY_MOST UINT16_MAX
 

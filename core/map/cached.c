@@ -330,9 +330,8 @@ static bool is_of_row(const struct entry *entry, const pdict_row *row)
            entry_expires_ms(entry) == row->expires_ms;
 }
 
-/* The snapshot says what is true; `entry` is doubted, or NULL. */
-static int compare(const pdict *d, const struct cache_look *look, struct entry *entry,
-                   const pdict_row *row, int status, bool sees, pdict_view *out)
+int pdict__cache_compare(const pdict *d, const struct cache_look *look, struct entry *entry,
+                         const pdict_row *row, int status, bool sees, pdict_view *out)
 {
     bool is_same =
         entry && (status == PDICT_OK ? is_of_row(entry, row) : (entry->flags & ENTRY_ABSENT) != 0);
@@ -352,7 +351,7 @@ static int compare(const pdict *d, const struct cache_look *look, struct entry *
     return PDICT_NOTFOUND;
 }
 
-static bool snapshot_sees(const struct store *store, void *reader, const struct ticket *ticket)
+bool pdict__snapshot_sees(const struct store *store, void *reader, const struct ticket *ticket)
 {
     return !store->backend->watch_sees || store->coherence.mode == COHERENCE_PRIVATE ||
            store->backend->watch_sees(store->engine, reader, ticket->token);
@@ -373,9 +372,9 @@ static int read_through(const pdict *d, const struct cache_look *look, struct en
     }
     status = store->backend->get(store->engine, reader, d->map->number, key, &row);
     row.key = key;
-    sees = snapshot_sees(store, reader, &look->ticket);
+    sees = pdict__snapshot_sees(store, reader, &look->ticket);
     if (status == PDICT_OK || status == PDICT_NOTFOUND)
-        status = compare(d, look, entry, &row, status, sees, out);
+        status = pdict__cache_compare(d, look, entry, &row, status, sees, out);
     else
         pdict__hazard_release(look->slot);
     pdict__end(d, reader);
@@ -413,52 +412,6 @@ bool pdict__peek_cached(const pdict *d, pdict_slice key, bool *is_there)
         touch(entry);
     pdict__hazard_release(look.slot);
     return look.is_true;
-}
-
-static int read_one(const pdict *d, void *reader, const struct ticket *ticket, pdict_slice key,
-                    bool sees, pdict_view *out)
-{
-    struct store *store = d->map->store;
-    struct cache_look look = { .hash = pdict__cache_hash(d->cache, key),
-                               .ticket = *ticket,
-                               .slot = pdict__hazard_take() };
-    pdict_row row = { .key = key };
-    int status;
-
-    if (!look.slot)
-        return pdict__nomem(sizeof(struct hazards));
-    status = store->backend->get(store->engine, reader, d->map->number, key, &row);
-    row.key = key;
-    if (status != PDICT_OK && status != PDICT_NOTFOUND)
-        return status;
-    return compare(d, &look, NULL, &row, status, sees, out);
-}
-
-int pdict__get_many_cached(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
-                           int *statuses)
-{
-    struct store *store = d->map->store;
-    struct ticket ticket;
-    void *reader = NULL;
-    bool sees = false;
-    int begun = pdict__store_check(store), result = PDICT_OK;
-
-    if (begun == PDICT_OK) {
-        pdict__cache_current(store, &ticket);
-        begun = pdict__begin(d, &reader);
-    }
-    if (begun == PDICT_OK)
-        sees = snapshot_sees(store, reader, &ticket);
-    for (size_t i = 0; i < count; i++) {
-        statuses[i] = begun;
-        if (begun == PDICT_OK)
-            statuses[i] = read_one(d, reader, &ticket, keys[i], sees, &views[i]);
-        if (result == PDICT_OK && statuses[i] != PDICT_NOTFOUND)
-            result = statuses[i];
-    }
-    if (begun == PDICT_OK)
-        pdict__end(d, reader);
-    return begun == PDICT_OK ? result : begun;
 }
 
 /* ---- for own commits ---- */

@@ -24,17 +24,33 @@ struct entry *pdict__cache_look(const pdict *d, pdict_slice key, struct cache_lo
 
 /* An entry of d->cache is used: for its eviction, and for its access time. */
 void pdict__cache_visit(const pdict *d, struct entry *entry);
+/* What a snapshot says of a key, `row` and `status`, as a result; `entry` is what the cache has,
+ * doubted and pinned with look->slot, or NULL. It is cached if the snapshot `sees`. */
+int pdict__cache_compare(const pdict *d, const struct cache_look *look, struct entry *entry,
+                         const pdict_row *row, int status, bool sees, pdict_view *out);
+/* Does the snapshot hold every commit that the ticket counts? */
+bool pdict__snapshot_sees(const struct store *store, void *reader, const struct ticket *ticket);
+
 /* d->cache is not NULL. */
 int pdict__get_cached(const pdict *d, pdict_slice key, pdict_view *out);
 
 /* Does the cache know at once whether the key is there? */
 bool pdict__peek_cached(const pdict *d, pdict_slice key, bool *is_there);
-/* Read many keys from one snapshot, into views and cache. As pdict_get_many(). */
+
+/* Of many keys: what the cache does not know of one. */
+#define STATUS_UNKNOWN 1
+
+/* What the cache knows of many keys at one instant, that of the ticket; the others are
+ * STATUS_UNKNOWN. False: it cannot be told, and all are. d->near is not NULL. */
+bool pdict__get_many_near(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
+                          int *statuses, struct ticket *ticket, size_t *n_unknown);
+/* At first, and with what is known released. */
+void pdict__know_nothing(pdict_view *views, int *statuses, size_t count);
+void pdict__give_up(pdict_view *views, int *statuses, size_t count);
+/* Read many keys as of one instant, those that the cache does not know from a snapshot. As
+ * pdict_get_many(). */
 int pdict__get_many_cached(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
                            int *statuses);
-/* True: all of them were known at one instant, present or absent; else nothing is pinned. */
-bool pdict__get_many_near(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
-                          int *statuses);
 
 /* What a change of one key will leave in the cache; NULL: nothing. Made before any lock is taken.
  * `value` is what the user gave, change->row.value the record. */

@@ -53,6 +53,11 @@ static PDICT__APART int get_after_all(const pdict *d, pdict_slice key, pdict_vie
     return get_far(d, key, out);
 }
 
+static PDICT__WITHIN void prefetch(const void *memory)
+{
+    __builtin_prefetch(memory);
+}
+
 /* The entry of a key, pinned with the slot; NULL: not at once, and the slot may hold anything. */
 static PDICT__WITHIN struct entry *find_near(const struct cache *cache, uint64_t hash,
                                              pdict_slice key, hazard_slot *slot)
@@ -69,6 +74,8 @@ static PDICT__WITHIN struct entry *find_near(const struct cache *cache, uint64_t
 
         if (PDICT__RARE((word ^ slot_mark(hash)) >> 48))
             continue;
+        /* Where the value begins, mostly. */
+        prefetch((const char *)entry + CACHE_LINE);
         pdict__hazard_pin_fast(slot, entry);
         if (PDICT__RARE(atomic_load_explicit(at, memory_order_acquire) != word ||
                         atomic_load_explicit(table_at, memory_order_acquire) != table))
@@ -202,22 +209,22 @@ int pdict_get(pdict *d, pdict_slice key, pdict_view *out)
 /* So many cache misses are under way at once. */
 #define TOGETHER 12
 
-static void prefetch(const void *memory)
-{
-    __builtin_prefetch(memory);
-}
-
-/* The first entry whose tag and mark match: nearly always the right one. */
+/* The first entry whose tag matches, nearly always the right one: its head and key, and where its
+ * value begins, which mostly is in the next line. */
 static void prefetch_entry(const struct cache *cache, uint64_t hash)
 {
     uintptr_t table = atomic_load_explicit(&cache->tables[hash_shard(hash)], memory_order_acquire);
     const struct bucket *bucket = table_buckets(table) + (hash & table_mask(table));
     uint64_t matches =
         bucket_matches(atomic_load_explicit(&bucket->tags, memory_order_relaxed), hash);
+    const char *entry;
 
-    if (matches)
-        prefetch(slot_entry(
-            atomic_load_explicit(&bucket->slots[lowest_byte(matches)], memory_order_relaxed)));
+    if (!matches)
+        return;
+    entry = (const char *)slot_entry(
+        atomic_load_explicit(&bucket->slots[lowest_byte(matches)], memory_order_relaxed));
+    prefetch(entry);
+    prefetch(entry + CACHE_LINE);
 }
 
 static void prefetch_all(const struct cache *cache, const pdict_slice *keys, size_t count,
@@ -234,38 +241,36 @@ static void prefetch_all(const struct cache *cache, const pdict_slice *keys, siz
         prefetch_entry(cache, hashes[i]);
 }
 
-/* One key of many: pinned and believed, present or absent. False: not to be had at once. */
-static bool look_near(const pdict *d, uint64_t hash, pdict_slice key, hazard_slot *slot,
-                      pdict_view *view, int *status)
+/* One key of many: pinned and believed, present or absent; or STATUS_UNKNOWN. */
+static int look_near(const pdict *d, uint64_t hash, pdict_slice key, hazard_slot *slot,
+                     pdict_view *view)
 {
     const struct cache *cache = d->near;
     struct entry *entry = slot ? find_near(cache, hash, key, slot) : NULL;
     uint64_t stamp;
+    int status = STATUS_UNKNOWN;
 
-    *view = (pdict_view){ 0 };
     if (!entry && slot)
         entry = pdict__cache_find(cache, hash, key, slot);
     if (!entry)
-        return false;
+        return STATUS_UNKNOWN;
     stamp = atomic_load_explicit(&entry->stamp, memory_order_acquire);
-    if (!is_believed(cache->coherence, stamp)) {
-        pdict__hazard_release(slot);
-        return false;
+    if (is_believed(cache->coherence, stamp)) {
+        if (!PDICT__RARE(entry->flags) ||
+            (!(entry->flags & ENTRY_ABSENT) && !is_expired(cache, entry))) {
+            view_near(entry, stamp, slot, view);
+            if (!is_visited(cache, entry))
+                pdict__cache_visit(d, entry);
+            return PDICT_OK;
+        }
+        status = PDICT_NOTFOUND;
     }
-    *status = PDICT_NOTFOUND;
-    if (PDICT__RARE(entry->flags) && ((entry->flags & ENTRY_ABSENT) || is_expired(cache, entry))) {
-        pdict__hazard_release(slot);
-        return true;
-    }
-    *status = PDICT_OK;
-    view_near(entry, stamp, slot, view);
-    if (!is_visited(cache, entry))
-        pdict__cache_visit(d, entry);
-    return true;
+    pdict__hazard_release(slot);
+    return status;
 }
 
-static size_t look_at_some(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
-                           int *statuses)
+static void look_at_some(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
+                         int *statuses)
 {
     struct hazards *mine = pdict__hazards;
     uint64_t hashes[TOGETHER];
@@ -278,42 +283,68 @@ static size_t look_at_some(const pdict *d, const pdict_slice *keys, size_t count
         while (at < HAZARD_SLOTS && atomic_load_explicit(&mine->slots[at], memory_order_relaxed))
             at++;
         slot = at < HAZARD_SLOTS ? &mine->slots[at] : pdict__hazard_take();
-        if (!look_near(d, hashes[i], keys[i], slot, &views[i], &statuses[i]))
-            return i;
+        statuses[i] = look_near(d, hashes[i], keys[i], slot, &views[i]);
+        if (statuses[i] != PDICT_OK)
+            views[i] = (pdict_view){ 0 };
     }
-    return count;
 }
 
-static void count_many(const pdict *d, const int *statuses, size_t count)
+/* As pdict__count_one(): one that is missed now and then is better than a locked line. */
+static void count_some(_Atomic uint64_t *counter, size_t count)
+{
+    if (count > 0)
+        atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + count,
+                              memory_order_relaxed);
+}
+
+static size_t count_many(const pdict *d, const int *statuses, size_t count)
 {
     struct cache_counters *counters = pdict__cache_counters(d->cache);
-    size_t n_absent = 0;
+    size_t n_absent = 0, n_unknown = 0;
 
-    for (size_t i = 0; i < count; i++)
-        n_absent += statuses[i] != PDICT_OK;
-    atomic_fetch_add_explicit(&counters->hits, count - n_absent, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->absent_hits, n_absent, memory_order_relaxed);
+    for (size_t i = 0; i < count; i++) {
+        n_absent += statuses[i] == PDICT_NOTFOUND;
+        n_unknown += statuses[i] == STATUS_UNKNOWN;
+    }
+    count_some(&counters->hits, count - n_absent - n_unknown);
+    count_some(&counters->absent_hits, n_absent);
+    return n_unknown;
+}
+
+void pdict__know_nothing(pdict_view *views, int *statuses, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        views[i] = (pdict_view){ 0 };
+        statuses[i] = STATUS_UNKNOWN;
+    }
+}
+
+void pdict__give_up(pdict_view *views, int *statuses, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        pdict_view_release(&views[i]);
+        statuses[i] = STATUS_UNKNOWN;
+    }
 }
 
 bool pdict__get_many_near(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
-                          int *statuses)
+                          int *statuses, struct ticket *ticket, size_t *n_unknown)
 {
     const struct coherence *coherence = d->near->coherence;
-    uint64_t gen = atomic_load_explicit(&coherence->gen, memory_order_acquire);
-    size_t done = 0, some, found;
 
-    if (!pdict__hazards || pdict__hazards->fork_count != coherence->fork_count)
+    pdict__ticket_take(d->map->store, ticket);
+    if (!pdict__hazards || pdict__hazards->fork_count != coherence->fork_count) {
+        pdict__know_nothing(views, statuses, count);
         return false;
-    do {
-        some = count - done < TOGETHER ? count - done : TOGETHER;
-        found = look_at_some(d, keys + done, some, views + done, statuses + done);
-        done += found;
-    } while (found == some && done < count);
-    if (done == count && is_current(coherence, gen)) {
-        count_many(d, statuses, count);
-        return true;
     }
-    for (size_t i = 0; i < done; i++)
-        pdict_view_release(&views[i]);
-    return false;
+    for (size_t done = 0, some; done < count; done += some) {
+        some = count - done < TOGETHER ? count - done : TOGETHER;
+        look_at_some(d, keys + done, some, views + done, statuses + done);
+    }
+    if (!is_current(coherence, ticket->gen)) {
+        pdict__give_up(views, statuses, count);
+        return false;
+    }
+    *n_unknown = count_many(d, statuses, count);
+    return true;
 }

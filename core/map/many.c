@@ -79,8 +79,8 @@ static int get_many_hidden(const pdict *d, const pdict_slice *names, size_t coun
 int pdict_get_many(pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
                    int *statuses)
 {
-    if (d->near && pdict__get_many_near(d, keys, count, views, statuses))
-        return PDICT_OK;
+    if (d->near)
+        return pdict__get_many_cached(d, keys, count, views, statuses);
     for (size_t i = 0; i < count; i++)
         views[i] = (pdict_view){ 0 };
     if (d->map->descriptor.hides_names)

@@ -18,7 +18,8 @@ typedef struct pdict_pair {
 } pdict_pair;
 
 /**
- * Read many keys, all from one snapshot.
+ * Read many keys, all as of one instant, whoever writes meanwhile (as far as the map's coherence=
+ * goes).
  *
  * @param keys          Borrowed; duplicates are fine.
  * @param[out] views    `count` of them; each as from pdict_get(), zeroed where its status is not OK.
@@ -27,6 +28,8 @@ typedef struct pdict_pair {
  *         the whole call, in which case all views are zeroed. Views that are not zero are pinned
  *         in either case.
  *
+ * Cost: less than as many gets: cache misses of the processor overlap, and all keys that are not in
+ *       the cache are read from one snapshot.
  * Since 0.1.
  */
 PDICT_API int pdict_get_many(pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,

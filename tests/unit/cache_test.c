@@ -41,6 +41,113 @@ TEST(cache, what_was_put_or_read_is_a_hit)
     for_each_setup(check_hits);
 }
 
+static void get_many(pdict *d, const char *const *names, pdict_view *views, int *statuses)
+{
+    pdict_slice keys[4];
+
+    for (int i = 0; i < 4; i++)
+        keys[i] = pdict_str(names[i]);
+    CHECK_OK(pdict_get_many(d, keys, 4, views, statuses));
+}
+
+static void release(pdict_view *views)
+{
+    for (int i = 0; i < 4; i++)
+        pdict_view_release(&views[i]);
+}
+
+static void check_many(const struct setup *setup)
+{
+    static const char *const names[] = { "a", "none", "b", "c" };
+    pdict *d = setup_open(setup, "a", "");
+    pdict_view views[4];
+    int statuses[4];
+
+    put(d, "a", "1");
+    put(d, "b", "2");
+    put(d, "c", "3");
+    CHECK_OK(pdict_clear_cache(d));
+    check_value(d, "a", "1");
+    check_value(d, "none", NULL);
+    check_value(d, "c", "3");
+    for (int i = 0; i < 2; i++) {
+        get_many(d, names, views, statuses);
+        CHECK_BYTES(views[0].data, views[0].size, "1", 1);
+        CHECK_STATUS(statuses[1], PDICT_NOTFOUND);
+        CHECK(!views[1].data);
+        CHECK_BYTES(views[2].data, views[2].size, "2", 1);
+        CHECK_BYTES(views[3].data, views[3].size, "3", 1);
+        release(views);
+        /* Three to fill the cache, and one. */
+        CHECK_INT(stats_of(d).cache_misses, 4);
+    }
+    CHECK_INT(stats_of(d).cache_hits, 5);
+    CHECK_INT(stats_of(d).cache_absent_hits, 2);
+    pdict_close(d);
+}
+
+TEST(cache, of_many_keys_only_those_are_read_that_are_missing)
+{
+    for_each_setup(check_many);
+}
+
+/* Somebody else, who puts two keys right after a reader was opened. */
+struct interruption {
+    pdict *d;
+    bool is_armed;
+};
+
+static void put_between(void *ctx, int level, const char *component, int status,
+                        const char *message)
+{
+    struct interruption *interruption = ctx;
+    const pdict_pair pairs[] = { { pdict_str("a"), pdict_str("new") },
+                                 { pdict_str("b"), pdict_str("new") } };
+
+    (void)level;
+    (void)component;
+    (void)status;
+    if (!interruption->is_armed || !strstr(message, "reader_open"))
+        return;
+    interruption->is_armed = false;
+    CHECK_OK(pdict_put_many(interruption->d, pairs, 2, NULL, NULL));
+}
+
+static void check_instant(const char *scheme)
+{
+    static const char *const names[] = { "a", "b", "a", "b" };
+    struct interruption interruption = { .d = NULL };
+    pdict_options options = PDICT_OPTIONS_INIT;
+    char uri[512];
+    pdict_view views[4];
+    int statuses[4];
+    pdict *d;
+
+    snprintf(uri, sizeof(uri), "trace+%s:%s", scheme, test_path("%s.db", scheme));
+    options.logger = (pdict_logger){ put_between, &interruption, PDICT_LOG_DEBUG };
+    if (pdict_open(uri, &options, &d) == PDICT_UNKNOWN_BACKEND)
+        return;
+    interruption.d = d;
+    put(d, "b", "old");
+    /* Neither a value nor a reader is left. */
+    CHECK_OK(pdict_clear_cache(d));
+    put(d, "a", "old");
+    interruption.is_armed = true;
+    get_many(d, names, views, statuses);
+    CHECK(!interruption.is_armed);
+    for (int i = 0; i < 4; i++)
+        CHECK_BYTES(views[i].data, views[i].size, "new", 3);
+    release(views);
+    pdict_close(d);
+}
+
+TEST(cache, many_keys_are_of_one_instant_whoever_commits_meanwhile)
+{
+    check_instant("memory");
+    check_instant("sqlite");
+    check_instant("lmdb");
+}
+
 static void check_absent(const struct setup *setup)
 {
     pdict *d = setup_open(setup, "a", "");
