@@ -338,7 +338,10 @@ void pdict__use(const pdict *d, pdict_slice key, int64_t created_ms)
 
 void pdict__use_puts(const pdict *d, const pdict_change *changes, size_t count)
 {
-    for (size_t i = 0; d->access && i < count; i++) {
+    /* Where entries go unused, the commit has written it. */
+    if (!d->access || d->map->lifetimes.idle_ms > 0)
+        return;
+    for (size_t i = 0; i < count; i++) {
         if (changes[i].kind == PDICT_CHANGE_PUT && changes[i].status == PDICT_OK)
             pdict__use(d, changes[i].row.key, changes[i].row.created_ms);
     }

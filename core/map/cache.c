@@ -16,7 +16,7 @@
 
 size_t pdict__entry_size(const struct entry *entry)
 {
-    return entry_value_at(entry->flags & ENTRY_EXPIRES, entry->key_size) + entry->value_size;
+    return entry_value_at(entry->flags & ENTRY_TIMES, entry->key_size) + entry->value_size;
 }
 
 static bool fits(const struct cache *cache, const struct entry_plan *plan)
@@ -31,8 +31,8 @@ static bool fits(const struct cache *cache, const struct entry_plan *plan)
 
 struct entry *pdict__entry_new(struct cache *cache, const struct entry_plan *plan)
 {
-    uint8_t flags = plan->flags | (plan->expires_ms != 0 ? ENTRY_EXPIRES : 0);
-    size_t value_at = entry_value_at(flags & ENTRY_EXPIRES, plan->key.size);
+    uint8_t times = plan->until_ms != 0 ? ENTRY_IDLE : plan->expires_ms != 0 ? ENTRY_EXPIRES : 0;
+    size_t value_at = entry_value_at(times, plan->key.size);
     struct entry *entry;
 
     if (!fits(cache, plan))
@@ -42,12 +42,14 @@ struct entry *pdict__entry_new(struct cache *cache, const struct entry_plan *pla
         return NULL;
     entry->value_size = (uint32_t)plan->value.size;
     entry->key_size = (uint16_t)plan->key.size;
-    entry->flags = flags;
+    entry->flags = plan->flags | times;
     atomic_init(&entry->visited, VISITED_NOT);
     entry->version = plan->version;
     atomic_init(&entry->stamp, (uint64_t)plan->created_ms << 16);
-    if (flags & ENTRY_EXPIRES)
+    if (times)
         memcpy(entry->bytes, &plan->expires_ms, sizeof(plan->expires_ms));
+    if (times == ENTRY_IDLE)
+        atomic_init(entry_until(entry), plan->until_ms);
     pdict__copy((uint8_t *)entry_key(entry), plan->key.data, plan->key.size);
     if (plan->value.data)
         memcpy((uint8_t *)entry + value_at, plan->value.data, plan->value.size);

@@ -27,9 +27,12 @@
 /* ---- entries: never change once they can be found, but for two atomics ---- */
 
 enum entry_flag {
-    ENTRY_ABSENT = 1, /* the key is known to be absent: no value */
-    ENTRY_EXPIRES = 8 /* its value is the size of the field */
+    ENTRY_ABSENT = 1,  /* the key is known to be absent: no value */
+    ENTRY_EXPIRES = 8, /* its value is the size of the field */
+    ENTRY_IDLE = 16    /* instead, where entries go unused: that field and another */
 };
+
+#define ENTRY_TIMES (ENTRY_EXPIRES | ENTRY_IDLE)
 
 struct entry {
     uint32_t value_size;
@@ -38,7 +41,7 @@ struct entry {
     _Atomic uint8_t visited; /* since the hand of the eviction last came by, and when: access.h */
     uint64_t version;
     _Atomic uint64_t stamp; /* created_ms << 16 | the floor at which it was last known to be true */
-    uint8_t bytes[];        /* [expires_ms], key, up to 7 bytes, value */
+    uint8_t bytes[];        /* [expires_ms, [until_ms]], key, up to 7 bytes, value */
 };
 
 #define CACHE_LINE 64
@@ -50,27 +53,39 @@ _Static_assert(offsetof(struct entry, bytes) == ENTRY_HEAD, "no padding before t
 
 static inline const uint8_t *entry_key(const struct entry *entry)
 {
-    return entry->bytes + (entry->flags & ENTRY_EXPIRES);
+    return entry->bytes + (entry->flags & ENTRY_TIMES);
 }
 
-static inline size_t entry_value_at(size_t expires_size, size_t key_size)
+static inline size_t entry_value_at(size_t times_size, size_t key_size)
 {
-    return (ENTRY_HEAD + expires_size + key_size + 7) & ~(size_t)7;
+    return (ENTRY_HEAD + times_size + key_size + 7) & ~(size_t)7;
 }
 
 /* Aligned to 8 bytes. */
 static inline const uint8_t *entry_value(const struct entry *entry)
 {
-    return (const uint8_t *)entry + entry_value_at(entry->flags & ENTRY_EXPIRES, entry->key_size);
+    return (const uint8_t *)entry + entry_value_at(entry->flags & ENTRY_TIMES, entry->key_size);
 }
 
 static inline int64_t entry_expires_ms(const struct entry *entry)
 {
     int64_t expires_ms = 0;
 
-    if (entry->flags & ENTRY_EXPIRES)
+    if (entry->flags & ENTRY_TIMES)
         memcpy(&expires_ms, entry->bytes, sizeof(expires_ms));
     return expires_ms;
+}
+
+/* Of ENTRY_IDLE: from when on the row is to be asked again. It moves while others read. */
+static inline _Atomic int64_t *entry_until(const struct entry *entry)
+{
+    return (_Atomic int64_t *)(entry->bytes + sizeof(int64_t));
+}
+
+static inline bool entry_is_over(const struct entry *entry, int64_t now_ms)
+{
+    return (entry->flags & ENTRY_IDLE) &&
+           now_ms >= atomic_load_explicit(entry_until(entry), memory_order_relaxed);
 }
 
 static inline int64_t entry_created_ms(const struct entry *entry)
@@ -224,7 +239,8 @@ struct entry_plan {
     pdict_slice value;
     uint64_t version;
     int64_t created_ms, expires_ms;
-    uint8_t flags; /* ENTRY_ABSENT or 0 */
+    int64_t until_ms; /* 0: entries of the map do not go unused */
+    uint8_t flags;    /* ENTRY_ABSENT or 0 */
 };
 
 /* An entry that cannot be found yet. NULL: it does not fit, or no memory; no error text. */

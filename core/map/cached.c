@@ -120,8 +120,14 @@ void pdict__cache_current(struct store *store, struct ticket *ticket)
 
 static bool is_expired(const struct cache *cache, const struct entry *entry)
 {
-    return (entry->flags & ENTRY_EXPIRES) &&
+    return (entry->flags & ENTRY_TIMES) &&
            pdict__expired(entry_expires_ms(entry), pdict__now(&cache->clock));
+}
+
+/* Is the row to be asked whether it was used meanwhile? */
+static bool is_over(const struct cache *cache, const struct entry *entry)
+{
+    return (entry->flags & ENTRY_IDLE) && entry_is_over(entry, pdict__now(&cache->clock));
 }
 
 static bool is_fresh(const struct entry *entry, uint16_t floor)
@@ -208,8 +214,8 @@ struct entry *pdict__cache_look(const pdict *d, pdict_slice key, struct cache_lo
     pdict__cache_current(d->map->store, &look->ticket);
     counters = pdict__cache_counters(d->cache);
     entry = pdict__cache_find(d->cache, look->hash, key, look->slot);
-    look->is_true =
-        entry && is_fresh(entry, look->ticket.floor) && is_true(d->map->store, &look->ticket);
+    look->is_true = entry && is_fresh(entry, look->ticket.floor) && !is_over(d->cache, entry) &&
+                    is_true(d->map->store, &look->ticket);
     if (!look->is_true)
         pdict__count_one(&counters->misses);
     else if (entry->flags & ENTRY_ABSENT)
@@ -238,17 +244,35 @@ static void *reserve_entry(void *ctx, size_t size)
     return sink->entry ? (void *)entry_value(sink->entry) : NULL;
 }
 
-static struct entry_plan plan_of(const pdict_row *row)
+/* So many steps of access times an entry is believed to be in use, before the row is asked again:
+ * the number of the step in its mark does not come round meanwhile. */
+#define BELIEVED_STEPS 200
+
+/* Until when a row, absent from `until_ms` on, is believed; 0: its map lets nothing go unused. */
+static int64_t believed_until(const pdict *d, int64_t until_ms)
+{
+    const struct lifetimes *lifetimes = &d->map->lifetimes;
+    int64_t most_ms = lifetimes->granularity_ms / ACCESS_STEPS * BELIEVED_STEPS;
+
+    if (lifetimes->idle_ms == 0)
+        return 0;
+    most_ms = pdict__time_add(pdict__now(&d->cache->clock), most_ms);
+    return until_ms != 0 && until_ms < most_ms ? until_ms : most_ms;
+}
+
+static struct entry_plan plan_of(const pdict *d, const pdict_row *row, int64_t until_ms)
 {
     return (struct entry_plan){ .key = row->key,
                                 .version = row->version,
                                 .created_ms = row->created_ms,
-                                .expires_ms = row->expires_ms };
+                                .expires_ms = row->expires_ms,
+                                .until_ms = believed_until(d, until_ms) };
 }
 
-static struct entry *decode_entry(const pdict *d, struct workbench *bench, const pdict_row *row)
+static struct entry *decode_entry(const pdict *d, struct workbench *bench, const pdict_row *row,
+                                  int64_t until_ms)
 {
-    struct entry_sink target = { .cache = d->cache, .plan = plan_of(row) };
+    struct entry_sink target = { .cache = d->cache, .plan = plan_of(d, row, until_ms) };
     struct binding binding = { row->key, row->version, row->expires_ms };
     struct sink sink = { reserve_entry, &target };
     pdict_slice value;
@@ -260,9 +284,9 @@ static struct entry *decode_entry(const pdict *d, struct workbench *bench, const
     return NULL;
 }
 
-static struct entry *sealed_entry(const pdict *d, const pdict_row *row)
+static struct entry *sealed_entry(const pdict *d, const pdict_row *row, int64_t until_ms)
 {
-    struct entry_plan plan = plan_of(row);
+    struct entry_plan plan = plan_of(d, row, until_ms);
 
     plan.value = row->value;
     return pdict__entry_new(d->cache, &plan);
@@ -292,7 +316,8 @@ static int view_row(const pdict *d, const struct cache_look *look, const pdict_r
     if (!bench)
         return PDICT_NOMEM;
     if (pdict__retired_reserve(d->cache)) {
-        entry = d->cache->is_sealed ? sealed_entry(d, row) : decode_entry(d, bench, row);
+        entry = d->cache->is_sealed ? sealed_entry(d, row, look->until_ms)
+                                    : decode_entry(d, bench, row, look->until_ms);
         if (!entry)
             pdict__retired_unreserve(d->cache);
     }
@@ -330,19 +355,30 @@ static bool is_of_row(const struct entry *entry, const pdict_row *row)
            entry_expires_ms(entry) == row->expires_ms;
 }
 
+/* Its use is noted whatever its mark says. */
+static void renew(const pdict *d, struct entry *entry, int64_t until_ms)
+{
+    atomic_store_explicit(entry_until(entry), believed_until(d, until_ms), memory_order_relaxed);
+    atomic_store_explicit(&entry->visited, VISITED_ONLY, memory_order_relaxed);
+}
+
 int pdict__cache_compare(const pdict *d, const struct cache_look *look, struct entry *entry,
                          const pdict_row *row, int status, bool sees, pdict_view *out)
 {
+    bool is_gone = status == PDICT_OK && look->until_ms != 0 &&
+                   pdict__expired(look->until_ms, pdict__now(&d->cache->clock));
     bool is_same =
         entry && (status == PDICT_OK ? is_of_row(entry, row) : (entry->flags & ENTRY_ABSENT) != 0);
 
-    if (is_same) {
+    if (is_same && (entry->flags & ENTRY_IDLE) && !is_gone)
+        renew(d, entry, look->until_ms);
+    if (is_same && !is_gone) {
         pdict__count_one(&pdict__cache_counters(d->cache)->revalidations);
         if (sees)
             pdict__cache_confirm(d->cache, look->hash, entry, &look->ticket);
         return answer(d, entry, look->slot, out);
     }
-    if (status == PDICT_OK && !pdict__expired(row->expires_ms, pdict__now(&d->cache->clock)))
+    if (status == PDICT_OK && !is_gone)
         return view_row(d, look, row, sees, out);
     pdict__hazard_release(look->slot);
     /* What has expired may yet be there, by a clock that is put back. */
@@ -357,7 +393,7 @@ bool pdict__snapshot_sees(const struct store *store, void *reader, const struct 
            store->backend->watch_sees(store->engine, reader, ticket->token);
 }
 
-static int read_through(const pdict *d, const struct cache_look *look, struct entry *entry,
+static int read_through(const pdict *d, struct cache_look *look, struct entry *entry,
                         pdict_slice key, pdict_view *out)
 {
     struct store *store = d->map->store;
@@ -370,7 +406,7 @@ static int read_through(const pdict *d, const struct cache_look *look, struct en
         pdict__hazard_release(look->slot);
         return status;
     }
-    status = store->backend->get(store->engine, reader, d->map->number, key, &row);
+    status = pdict__row_read(d->map, reader, key, &row, &look->until_ms);
     row.key = key;
     sees = pdict__snapshot_sees(store, reader, &look->ticket);
     if (status == PDICT_OK || status == PDICT_NOTFOUND)
@@ -418,10 +454,11 @@ bool pdict__peek_cached(const pdict *d, pdict_slice key, bool *is_there)
 
 struct entry *pdict__cache_prepare(const pdict *d, const pdict_change *change, pdict_slice value)
 {
-    struct entry_plan plan = plan_of(&change->row);
+    struct entry_plan plan;
 
     if (!d->cache)
         return NULL;
+    plan = plan_of(d, &change->row, pdict__idle_deadline(&d->map->lifetimes, pdict__handle_now(d)));
     plan.value = d->cache->is_sealed ? change->row.value : value;
     if (change->kind == PDICT_CHANGE_DEL)
         plan = (struct entry_plan){ .key = change->row.key, .flags = ENTRY_ABSENT };

@@ -17,6 +17,7 @@ struct cache_look {
     struct ticket ticket;
     hazard_slot *slot; /* NULL: no memory for one */
     bool is_true;      /* the entry was, at one moment of the call */
+    int64_t until_ms;  /* of the row, once it is read: absent from then on; 0: never */
 };
 
 /* The entry of a key, pinned with look->slot; NULL: none. */

@@ -17,7 +17,6 @@ struct many {
 static int read_one(const struct many *many, pdict_slice key, pdict_view *out)
 {
     const pdict *d = many->d;
-    struct store *store = d->map->store;
     struct cache_look look = { .hash = pdict__cache_hash(d->cache, key),
                                .ticket = many->ticket,
                                .slot = pdict__hazard_take() };
@@ -29,7 +28,7 @@ static int read_one(const struct many *many, pdict_slice key, pdict_view *out)
         return pdict__nomem(sizeof(struct hazards));
     pdict__count_one(&pdict__cache_counters(d->cache)->misses);
     entry = pdict__cache_find(d->cache, look.hash, key, look.slot);
-    status = store->backend->get(store->engine, many->reader, d->map->number, key, &row);
+    status = pdict__row_read(d->map, many->reader, key, &row, &look.until_ms);
     row.key = key;
     if (status == PDICT_OK || status == PDICT_NOTFOUND)
         return pdict__cache_compare(d, &look, entry, &row, status, many->sees, out);

@@ -26,6 +26,7 @@ static int describe(struct listing *listing, uint32_t number, pdict_map_info *in
     const pdict_backend *backend = listing->store->backend;
     void *engine = listing->store->engine;
     struct descriptor descriptor;
+    struct lifetimes lifetimes;
     pdict_slice text;
     int status;
 
@@ -43,8 +44,10 @@ static int describe(struct listing *listing, uint32_t number, pdict_map_info *in
     if (status == PDICT_OK)
         status = pdict__descriptor_decode(text, &descriptor);
     if (status == PDICT_OK)
-        status = backend->count(engine, listing->reader, number, pdict__now(&listing->store->clock),
-                                &info->count);
+        status = pdict__lifetimes_read(listing->store, listing->reader, number, &lifetimes);
+    if (status == PDICT_OK)
+        status = pdict__rows_count(listing->store, listing->reader, number, &lifetimes,
+                                   pdict__now(&listing->store->clock), &info->count);
     if (status != PDICT_OK)
         return status;
     info->name = (char *)listing->name.data;

@@ -26,17 +26,16 @@ static int view_old(struct computing *c, const pdict_row *row)
 
 static int look_inside(struct computing *c, void *reader)
 {
-    struct store *store = c->d->map->store;
-    int64_t now_ms = pdict__handle_now(c->d);
+    int64_t now_ms = pdict__handle_now(c->d), until_ms;
     enum having having;
     pdict_row row;
-    int status = store->backend->get(store->engine, reader, c->d->map->number, c->stored_key, &row);
+    int status = pdict__row_read(c->d->map, reader, c->stored_key, &row, &until_ms);
 
     if (status != PDICT_OK)
         return status == PDICT_NOTFOUND ? PDICT_OK : status;
-    having = !pdict__expired(row.expires_ms, now_ms)      ? HAVE_LIVE
-             : is_stale_enough(c, row.expires_ms, now_ms) ? HAVE_STALE
-                                                          : HAVE_NOTHING;
+    having = !pdict__expired(until_ms, now_ms)      ? HAVE_LIVE
+             : is_stale_enough(c, until_ms, now_ms) ? HAVE_STALE
+                                                    : HAVE_NOTHING;
     if (having == HAVE_NOTHING)
         return PDICT_OK;
     row.key = c->stored_key;

@@ -111,6 +111,19 @@ static int count_anew(struct map *map, int64_t now_ms, struct counted *counted)
     return status;
 }
 
+/* When entries go unused is found out each time. */
+static int count_used(struct map *map, int64_t now_ms, uint64_t *count)
+{
+    void *reader;
+    int status = pdict__read_begin(map->store, &reader);
+
+    if (status != PDICT_OK)
+        return status;
+    status = pdict__rows_count(map->store, reader, map->number, &map->lifetimes, now_ms, count);
+    pdict__read_end(map->store, reader);
+    return status;
+}
+
 int pdict__map_count(struct map *map, int64_t now_ms, uint64_t *count)
 {
     struct counted counted;
@@ -119,6 +132,8 @@ int pdict__map_count(struct map *map, int64_t now_ms, uint64_t *count)
 
     if ((status = pdict__store_check(map->store)) != PDICT_OK)
         return status;
+    if (map->lifetimes.idle_ms > 0)
+        return count_used(map, now_ms, count);
     if (!peek(map->store, &token) || !recall(map, token, now_ms, &counted) ||
         now_ms >= counted.next_ms)
         status = count_anew(map, now_ms, &counted);

@@ -3,18 +3,25 @@
 #include "map/cache.h"
 #include "map/map.h"
 
-static int add_sizes(const pdict *d, void *cursor, pdict_stats *stats)
+static int add_sizes(const pdict *d, void *reader, void *cursor, pdict_stats *stats)
 {
-    struct store *store = d->map->store;
+    const struct map *map = d->map;
+    struct store *store = map->store;
     struct record_header header;
+    int64_t until_ms;
     pdict_row row;
     int status;
 
     while ((status = store->backend->scan_next(store->engine, cursor, &row)) == PDICT_OK) {
-        if (pdict__expired(row.expires_ms, pdict__handle_now(d)))
+        bool is_whole = pdict__record_header_read(row.value, &header) == PDICT_OK;
+
+        status = pdict__row_until(store, reader, map->number, &map->lifetimes, &row, &until_ms);
+        if (status != PDICT_OK)
+            return status;
+        if (pdict__expired(until_ms, pdict__handle_now(d)))
             continue;
         stats->stored_bytes += row.key.size + row.value.size;
-        if (pdict__record_header_read(row.value, &header) == PDICT_OK)
+        if (is_whole)
             stats->logical_bytes += row.key.size + header.plain_size;
         else
             stats->damaged++;
@@ -32,7 +39,7 @@ static int walk_sizes(const pdict *d, void *reader, pdict_stats *stats)
     status = store->backend->scan_open(store->engine, reader, d->map->number, &everything, &cursor);
     if (status != PDICT_OK)
         return status;
-    status = add_sizes(d, cursor, stats);
+    status = add_sizes(d, reader, cursor, stats);
     store->backend->scan_close(store->engine, cursor);
     return status;
 }
@@ -91,8 +98,8 @@ static int read_stats(const pdict *d, unsigned flags, void *reader, pdict_stats 
     stats->log_bytes = engine.log_bytes;
     stats->format_version = engine.format_version;
     stats->stale_readers = engine.stale_readers;
-    status = store->backend->count(store->engine, reader, d->map->number, pdict__handle_now(d),
-                                   &stats->count);
+    status = pdict__rows_count(store, reader, d->map->number, &d->map->lifetimes,
+                               pdict__handle_now(d), &stats->count);
     if (status == PDICT_OK && (flags & PDICT_STATS_SIZES))
         status = walk_sizes(d, reader, stats);
     if (status == PDICT_OK)

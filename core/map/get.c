@@ -141,6 +141,11 @@ static bool is_expired(const struct cache *cache, const struct entry *entry)
     return pdict__expired(entry_expires_ms(entry), now_ms);
 }
 
+static bool is_over(const struct cache *cache, const struct entry *entry)
+{
+    return (entry->flags & ENTRY_IDLE) && entry_is_over(entry, pdict__now(&cache->clock));
+}
+
 /* The slot pins an entry that is absent, or expires; everything else has been looked at but the
  * token. */
 static PDICT__APART int get_flagged(const pdict *d, pdict_slice key, pdict_view *out,
@@ -149,7 +154,7 @@ static PDICT__APART int get_flagged(const pdict *d, pdict_slice key, pdict_view 
     struct entry *entry = atomic_load_explicit(slot, memory_order_relaxed);
     uint64_t stamp = atomic_load_explicit(&entry->stamp, memory_order_relaxed);
 
-    if ((entry->flags & ENTRY_ABSENT) || is_expired(d->near, entry) ||
+    if ((entry->flags & ENTRY_ABSENT) || is_expired(d->near, entry) || is_over(d->near, entry) ||
         !is_current(d->near->coherence, gen))
         return get_after_all(d, key, out, slot);
     return finish(d, entry, stamp, slot, out);
@@ -255,7 +260,7 @@ static int look_near(const pdict *d, uint64_t hash, pdict_slice key, hazard_slot
     if (!entry)
         return STATUS_UNKNOWN;
     stamp = atomic_load_explicit(&entry->stamp, memory_order_acquire);
-    if (is_believed(cache->coherence, stamp)) {
+    if (is_believed(cache->coherence, stamp) && !is_over(cache, entry)) {
         if (!PDICT__RARE(entry->flags) ||
             (!(entry->flags & ENTRY_ABSENT) && !is_expired(cache, entry))) {
             view_near(entry, stamp, slot, view);

@@ -10,6 +10,7 @@
 struct ahead {
     pdict_row row; /* slices valid once the chunk is complete */
     size_t key_at, value_at;
+    int64_t until_ms; /* absent from then on; 0: never */
 };
 
 struct pdict_iter {
@@ -247,9 +248,10 @@ void pdict_iter_close(pdict_iter *iter)
 
 /* ---- reading ahead ---- */
 
-static int keep_row(pdict_iter *iter, const pdict_row *row)
+static int keep_row(pdict_iter *iter, void *reader, const pdict_row *row)
 {
     struct ahead *ahead = &iter->chunk[iter->n_chunk];
+    const struct map *map = iter->d->map;
     int status;
 
     ahead->row = *row;
@@ -260,7 +262,8 @@ static int keep_row(pdict_iter *iter, const pdict_row *row)
     if ((status = pdict__buf_append(&iter->bytes, row->value.data, row->value.size)) != PDICT_OK)
         return status;
     iter->n_chunk++;
-    return PDICT_OK;
+    return pdict__row_until(map->store, reader, map->number, &map->lifetimes, &ahead->row,
+                            &ahead->until_ms);
 }
 
 static int fill_chunk(pdict_iter *iter, void *reader)
@@ -277,7 +280,7 @@ static int fill_chunk(pdict_iter *iter, void *reader)
     while (status == PDICT_OK && iter->n_chunk < iter->limit && iter->bytes.size < CHUNK_BYTES) {
         status = store->backend->scan_next(store->engine, cursor, &row);
         if (status == PDICT_OK && row.id <= iter->last_id)
-            status = keep_row(iter, &row);
+            status = keep_row(iter, reader, &row);
     }
     store->backend->scan_close(store->engine, cursor);
     if (status == PDICT_END) {
@@ -342,17 +345,21 @@ static int read_ahead(pdict_iter *iter)
 
 static int next_from_chunk(pdict_iter *iter, pdict_row *row)
 {
+    const struct ahead *ahead;
     int status;
 
-    while (iter->next == iter->n_chunk) {
-        if (iter->is_over)
-            return PDICT_END;
-        if ((status = read_ahead(iter)) != PDICT_OK) {
-            iter->n_chunk = 0;
-            return status;
+    do {
+        while (iter->next == iter->n_chunk) {
+            if (iter->is_over)
+                return PDICT_END;
+            if ((status = read_ahead(iter)) != PDICT_OK) {
+                iter->n_chunk = 0;
+                return status;
+            }
         }
-    }
-    *row = iter->chunk[iter->next++].row;
+        ahead = &iter->chunk[iter->next++];
+    } while (ahead->until_ms != 0 && pdict__expired(ahead->until_ms, pdict__handle_now(iter->d)));
+    *row = ahead->row;
     return PDICT_OK;
 }
 
@@ -362,16 +369,36 @@ static int next_stored(void *ctx, pdict_row *row)
 }
 
 /* The caller has the row until the next step, also where the snapshot goes meanwhile. */
-static int copy_out(pdict_iter *iter, pdict_row *row)
+static int copy_out(pdict_iter *iter, void *reader, pdict_row *row)
 {
     int status;
 
     iter->n_chunk = 0;
     iter->bytes.size = 0;
-    if ((status = keep_row(iter, row)) != PDICT_OK)
+    if ((status = keep_row(iter, reader, row)) != PDICT_OK)
         return status;
     row->key.data = iter->bytes.data;
     row->value.data = iter->bytes.data + row->key.size;
+    return PDICT_OK;
+}
+
+/* The next row that is in use; to find out is the reader's next call, so it is copied then. */
+static int next_of_cursor(pdict_iter *iter, void *reader, pdict_row *row)
+{
+    const struct map *map = iter->d->map;
+    struct store *store = map->store;
+    int64_t until_ms = 0;
+    int status;
+
+    do {
+        status = store->backend->scan_next(store->engine, iter->cursor, row);
+        if (status != PDICT_OK || (map->lifetimes.idle_ms == 0 && !store->backend->log_bytes))
+            return status;
+        if ((status = copy_out(iter, reader, row)) != PDICT_OK)
+            return status;
+        until_ms = iter->chunk[0].until_ms;
+    } while (map->lifetimes.idle_ms > 0 && until_ms != 0 &&
+             pdict__expired(until_ms, pdict__handle_now(iter->d)));
     return PDICT_OK;
 }
 
@@ -384,9 +411,7 @@ static int next_of_snapshot(pdict_iter *iter, pdict_row *row)
     if ((status = pdict__store_check(store)) != PDICT_OK ||
         (status = pdict__hold_enter(&iter->hold, &reader)) != PDICT_OK)
         return status;
-    status = store->backend->scan_next(store->engine, iter->cursor, row);
-    if (status == PDICT_OK && store->backend->log_bytes)
-        status = copy_out(iter, row);
+    status = next_of_cursor(iter, reader, row);
     pdict__hold_leave(&iter->hold);
     return status;
 }

@@ -55,6 +55,8 @@ static int read_stored(struct store *store, void *txn, const char *name, struct 
         status = read_system(store, txn, out->number, SYSTEM_KEYRING_COPY, &out->keyring_copy);
     if (status == PDICT_OK)
         status = pdict__limits_read(store, txn, out->number, &out->limits);
+    if (status == PDICT_OK)
+        status = pdict__lifetimes_read(store, txn, out->number, &out->lifetimes);
     return status;
 }
 
@@ -104,6 +106,8 @@ static int create_inside(void *ctx, struct store *store, void *txn)
         status = write_system(store, txn, number, SYSTEM_KEYRING_COPY, &stored->keyring);
     if (status == PDICT_OK && pdict__has_limits(&stored->limits))
         status = pdict__limits_begin(store, txn, number, &stored->limits);
+    if (status == PDICT_OK)
+        status = pdict__lifetimes_write(store, txn, number, &stored->lifetimes);
     return status;
 }
 
@@ -145,6 +149,16 @@ static int new_descriptor(const struct store *store, const struct map_wish *wish
     return pdict__random(out->map_id, sizeof(out->map_id));
 }
 
+static int check_lifetimes(const struct store *store, const struct lifetimes *lifetimes)
+{
+    if (lifetimes->idle_ms == 0 || pdict__stack_base(&store->stack)->access_put)
+        return PDICT_OK;
+    return pdict_fail(PDICT_UNSUPPORTED,
+                      "%s: %s keeps no access times, which idle= needs; use ttl=, or another "
+                      "backend",
+                      store->path, store->stack.name);
+}
+
 static int create_map(struct store *store, const struct map_wish *wish)
 {
     struct stored_map stored;
@@ -160,7 +174,10 @@ static int create_map(struct store *store, const struct map_wish *wish)
 
     stored_init(&stored, &store->allocator);
     stored.limits = wish->limits;
-    status = new_descriptor(store, wish, &descriptor);
+    stored.lifetimes = wish->lifetimes;
+    status = check_lifetimes(store, &wish->lifetimes);
+    if (status == PDICT_OK)
+        status = new_descriptor(store, wish, &descriptor);
     if (status == PDICT_OK)
         status = new_keyring(store, wish, &descriptor, &stored, &ring);
     if (status == PDICT_OK)
@@ -226,6 +243,30 @@ static int agree_codecs(const struct map *map, const struct map_wish *wish)
     return status;
 }
 
+static int agree_time(const struct map *map, const struct map_wish *wish, const char *option,
+                      int64_t wanted_ms, int64_t actual_ms)
+{
+    char wanted[24], actual[24];
+
+    if (wanted_ms == actual_ms)
+        return PDICT_OK;
+    snprintf(wanted, sizeof(wanted), "%" PRId64 "ms", wanted_ms);
+    snprintf(actual, sizeof(actual), "%" PRId64 "ms", actual_ms);
+    return contradiction(map->store, wish, option, wanted, actual);
+}
+
+static int agree_lifetimes(const struct map *map, const struct map_wish *wish)
+{
+    const struct lifetimes *lifetimes = &map->lifetimes;
+    int status = PDICT_OK;
+
+    if (wish->has_ttl)
+        status = agree_time(map, wish, "ttl", wish->lifetimes.ttl_ms, lifetimes->ttl_ms);
+    if (status == PDICT_OK && wish->has_idle)
+        status = agree_time(map, wish, "idle", wish->lifetimes.idle_ms, lifetimes->idle_ms);
+    return status;
+}
+
 static int agree(const struct map *map, const struct map_wish *wish, const struct limits *limits)
 {
     const struct descriptor *descriptor = &map->descriptor;
@@ -245,6 +286,8 @@ static int agree(const struct map *map, const struct map_wish *wish, const struc
     if (wish->hides_names >= 0 && (wish->hides_names != 0) != descriptor->hides_names)
         return contradiction(map->store, wish, "names", wish->hides_names ? "hidden" : "plain",
                              descriptor->hides_names ? "hidden" : "plain");
+    if ((status = agree_lifetimes(map, wish)) != PDICT_OK)
+        return status;
     return agree_codecs(map, wish);
 }
 
@@ -338,6 +381,7 @@ static int map_new(struct store *store, const struct map_wish *wish,
         return PDICT_NOMEM;
     map->store = store;
     map->number = stored->number;
+    map->lifetimes = stored->lifetimes;
     pdict__count_memo_init(&map->counted);
     pdict__flights_init(&map->flights, &store->allocator);
     status = pdict__descriptor_decode(slice_of(&stored->descriptor), &map->descriptor);

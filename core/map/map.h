@@ -40,6 +40,7 @@ struct map {
     struct store *store;
     uint32_t number; /* in the engine; never reused */
     struct descriptor descriptor;
+    struct lifetimes lifetimes;
     struct codecs codecs; /* of the map as a whole, with those for new writes */
     char *codecs_text;
     struct pipeline *pipeline;
@@ -73,6 +74,8 @@ struct map_wish {
     pdict_kdf kdf; /* salt not used */
     struct limits limits;
     unsigned asked_limits; /* enum asked_limit: which of them were asked for */
+    struct lifetimes lifetimes;
+    bool has_ttl, has_idle;
     bool may_create;
     int64_t timeout_ms;
     unsigned *opened_slot; /* NULL, or receives the slot that the secret opened; 0: none */
@@ -82,6 +85,7 @@ struct map_wish {
 struct stored_map {
     uint32_t number;
     struct limits limits;
+    struct lifetimes lifetimes;
     struct buf descriptor, codecs, keyring, keyring_copy;
 };
 
@@ -194,7 +198,11 @@ static inline int64_t pdict__handle_now(const pdict *d)
 
 /* ---- ops.c ---- */
 
-/* The row of a key that has not expired; borrowed from the reader. */
+/* The row of a key, and from when on it is absent, expired or unused; 0: never. Borrowed from the
+ * reader. */
+int pdict__row_read(const struct map *map, void *reader, pdict_slice key, pdict_row *row,
+                    int64_t *until_ms);
+/* The row of a key that is there; borrowed from the reader. */
 int pdict__row_get(const pdict *d, void *reader, pdict_slice key, pdict_row *row);
 /* Commit with the handle's settings; durability 0: the handle's. */
 int pdict__commit_for(const pdict *d, struct commit *commit, unsigned durability);

@@ -292,7 +292,7 @@ static int put_over(pdict *d, pdict_slice key, pdict_slice value, const pdict_vi
     if (old) {
         full.if_version = old->version;
         full.ttl_ms = 0;
-        full.expires_ms = old->expires_ms;
+        full.expires_ms = old->expires_ms != 0 ? old->expires_ms : PDICT_NEVER;
     }
     return pdict_put(d, key, value, &full);
 }

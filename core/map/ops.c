@@ -2,17 +2,30 @@
 /* One key: get, put, del, contains, metadata, count. */
 #include "map/cached.h"
 
+int pdict__row_read(const struct map *map, void *reader, pdict_slice key, pdict_row *row,
+                    int64_t *until_ms)
+{
+    struct store *store = map->store;
+    int status = store->backend->get(store->engine, reader, map->number, key, row);
+
+    *until_ms = status == PDICT_OK ? row->expires_ms : 0;
+    if (status != PDICT_OK || map->lifetimes.idle_ms == 0)
+        return status;
+    status = pdict__row_until(store, reader, map->number, &map->lifetimes, row, until_ms);
+    /* That was the reader's next call, so the row is to be had again. */
+    return status == PDICT_OK ? store->backend->get(store->engine, reader, map->number, key, row)
+                              : status;
+}
+
 int pdict__row_get(const pdict *d, void *reader, pdict_slice key, pdict_row *row)
 {
-    struct store *store = d->map->store;
+    int64_t until_ms;
     int status;
 
     if (d->part)
         return pdict__txn_row_get(d, key, row);
-    status = store->backend->get(store->engine, reader, d->map->number, key, row);
-
-    if (status == PDICT_OK && row->expires_ms != 0 &&
-        pdict__expired(row->expires_ms, pdict__now(&store->clock)))
+    status = pdict__row_read(d->map, reader, key, row, &until_ms);
+    if (status == PDICT_OK && until_ms != 0 && pdict__expired(until_ms, pdict__handle_now(d)))
         return PDICT_NOTFOUND;
     return status;
 }
@@ -235,16 +248,27 @@ static int plan_condition(const pdict_put_options *how, struct put_plan *plan)
     }
 }
 
+/* One that says nothing has the map's. */
+static int64_t deadline_of(const pdict *d, const pdict_pair_times *times, int64_t now_ms)
+{
+    int64_t ttl_ms = times->ttl_ms;
+
+    if (ttl_ms == 0 && times->expires_ms == 0)
+        ttl_ms = d->map->lifetimes.ttl_ms;
+    return ttl_ms > 0 ? pdict__time_add(now_ms, ttl_ms) : times->expires_ms;
+}
+
 int pdict__plan_times(const pdict *d, const pdict_pair_times *times, struct put_plan *plan)
 {
+    bool is_never = times->expires_ms == PDICT_NEVER;
     int64_t now_ms = pdict__handle_now(d);
 
-    if (times->ttl_ms < 0 || times->expires_ms < 0 || (times->ttl_ms > 0 && times->expires_ms > 0))
+    if (times->ttl_ms < 0 || (times->expires_ms < 0 && !is_never) ||
+        (times->ttl_ms > 0 && times->expires_ms != 0))
         return pdict_fail(PDICT_INVAL, "put: give one of ttl_ms and expires_ms, and not below 0");
     if (times->created_ms < 0)
         return pdict_fail(PDICT_INVAL, "put: created_ms is a Unix time, not below 0");
-    plan->expires_ms =
-        times->ttl_ms > 0 ? pdict__time_add(now_ms, times->ttl_ms) : times->expires_ms;
+    plan->expires_ms = is_never ? 0 : deadline_of(d, times, now_ms);
     plan->created_ms = times->created_ms;
     if (plan->expires_ms != 0)
         pdict__sweeper_start(d->map->store);
@@ -258,11 +282,12 @@ int pdict__put_plan(const pdict *d, const pdict_put_options *how, struct put_pla
     int status;
 
     *plan = (struct put_plan){ .kind = PDICT_CHANGE_PUT };
-    if (!how)
+    if (!how && d->map->lifetimes.ttl_ms == 0)
         return PDICT_OK;
-    if (how->struct_size < sizeof(how->struct_size))
+    if (how && how->struct_size < sizeof(how->struct_size))
         return pdict_fail(PDICT_INVAL, "put: set struct_size, see PDICT_PUT_OPTIONS_INIT");
-    memcpy(&full, how, how->struct_size < sizeof(full) ? how->struct_size : sizeof(full));
+    if (how)
+        memcpy(&full, how, how->struct_size < sizeof(full) ? how->struct_size : sizeof(full));
     if (full.durability > PDICT_COMMIT_UNSAFE)
         return pdict_fail(PDICT_INVAL, "put: %u is no durability", full.durability);
     plan->durability = full.durability;

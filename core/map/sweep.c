@@ -44,6 +44,7 @@ bool pdict__jump_guard_allows(struct jump_guard *guard, int64_t wall_ms, int64_t
 
 struct step {
     uint32_t map;
+    struct lifetimes lifetimes;
     struct swept *swept;
 };
 
@@ -61,15 +62,12 @@ static pdict_scan due_at(int64_t now_ms)
                          .to_ms = pdict__time_add(now_ms, 1) };
 }
 
-/* What was due when the step was decided on is looked up again, under the write lock. */
-static int sweep_inside(void *ctx, struct store *store, void *txn)
+static int sweep_scan(struct step *step, struct store *store, void *txn, const pdict_scan *scan,
+                      int64_t until_ms)
 {
-    struct step *step = ctx;
-    int64_t until_ms = pdict__steady_ms() + STEP_MS;
-    struct erasure erasure = { .scan = due_at(sweep_now(store)),
-                               .most = BATCH_ROWS,
-                               .rows = BATCH_ROWS,
-                               .why = PDICT_REMOVED_EXPIRED };
+    struct erasure erasure = {
+        .scan = *scan, .most = BATCH_ROWS, .rows = BATCH_ROWS, .why = PDICT_REMOVED_EXPIRED
+    };
     int status;
 
     do {
@@ -80,6 +78,19 @@ static int sweep_inside(void *ctx, struct store *store, void *txn)
     } while (step->swept->has_more && step->swept->removed < STEP_ROWS &&
              pdict__steady_ms() < until_ms);
     return PDICT_OK;
+}
+
+/* What was due when the step was decided on is looked up again, under the write lock. */
+static int sweep_inside(void *ctx, struct store *store, void *txn)
+{
+    struct step *step = ctx;
+    int64_t until_ms = pdict__steady_ms() + STEP_MS, now_ms = sweep_now(store);
+    pdict_scan expired = due_at(now_ms), unused;
+    int status = sweep_scan(step, store, txn, &expired, until_ms);
+
+    if (status != PDICT_OK || !pdict__unused_scan(&step->lifetimes, now_ms, &unused))
+        return status;
+    return sweep_scan(step, store, txn, &unused, until_ms);
 }
 
 /* When the first row of a map expires; INT64_MAX: none does. */
@@ -100,22 +111,60 @@ static int first_expiry(struct store *store, void *reader, uint32_t map, int64_t
     return status == PDICT_END ? PDICT_OK : status;
 }
 
+/* When the first row of a map goes unused; INT64_MAX: none does. */
+static int first_unused(struct store *store, void *reader, uint32_t map,
+                        const struct lifetimes *lifetimes, int64_t *until_ms)
+{
+    pdict_scan scan = { .flags = PDICT_SCAN_BY_ACCESS | PDICT_SCAN_NO_VALUES };
+    void *cursor;
+    pdict_row row;
+    int status;
+
+    *until_ms = INT64_MAX;
+    if (lifetimes->idle_ms == 0)
+        return PDICT_OK;
+    if ((status = store->backend->scan_open(store->engine, reader, map, &scan, &cursor)) !=
+        PDICT_OK)
+        return status;
+    status = store->backend->scan_next(store->engine, cursor, &row);
+    store->backend->scan_close(store->engine, cursor);
+    if (status == PDICT_OK)
+        status = pdict__row_until(store, reader, map, lifetimes, &row, until_ms);
+    return status == PDICT_END ? PDICT_OK : status;
+}
+
+/* When the first row of a map is to go, for whatever reason. */
+static int first_due(struct store *store, void *reader, uint32_t map, struct lifetimes *lifetimes,
+                     int64_t *due_ms)
+{
+    int64_t unused_ms;
+    int status = pdict__lifetimes_read(store, reader, map, lifetimes);
+
+    if (status == PDICT_OK)
+        status = first_expiry(store, reader, map, due_ms);
+    if (status == PDICT_OK)
+        status = first_unused(store, reader, map, lifetimes, &unused_ms);
+    if (status == PDICT_OK && unused_ms < *due_ms)
+        *due_ms = unused_ms;
+    return status;
+}
+
 /* A map with something to remove, or 0 and when there will be. */
-static int find_due(struct store *store, void *reader, uint32_t *map, int64_t *next_ms)
+static int find_due(struct store *store, void *reader, struct step *step, int64_t *next_ms)
 {
     int64_t now_ms = sweep_now(store), expires_ms;
     uint32_t number = 0;
     pdict_slice name;
     int status;
 
-    *map = 0;
+    step->map = 0;
     *next_ms = INT64_MAX;
     while ((status = store->backend->map_next(store->engine, reader, number, &number, &name)) ==
            PDICT_OK) {
-        if ((status = first_expiry(store, reader, number, &expires_ms)) != PDICT_OK)
+        if ((status = first_due(store, reader, number, &step->lifetimes, &expires_ms)) != PDICT_OK)
             return status;
         if (pdict__expired(expires_ms, now_ms)) {
-            *map = number;
+            step->map = number;
             return PDICT_OK;
         }
         if (expires_ms < *next_ms)
@@ -139,7 +188,7 @@ int pdict__sweep_step(struct store *store, int64_t timeout_ms, struct swept *swe
     *swept = (struct swept){ .removed = 0 };
     if ((status = pdict__read_begin(store, &reader)) != PDICT_OK)
         return status;
-    status = find_due(store, reader, &step.map, &swept->next_ms);
+    status = find_due(store, reader, &step, &swept->next_ms);
     pdict__read_end(store, reader);
     if (status != PDICT_OK || step.map == 0)
         return status;

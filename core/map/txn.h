@@ -10,7 +10,7 @@ struct txn_state {
     bool is_there; /* maybe expired */
     uint64_t version;
     int64_t created_ms;
-    int64_t expires_ms;
+    int64_t expires_ms; /* of the base: or when it goes unused */
 };
 
 /* A key that the transaction has come across. */

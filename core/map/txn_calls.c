@@ -83,8 +83,8 @@ int pdict__txn_count(const pdict *d, uint64_t *out)
 
     if ((status = pdict__txn_begin_read(d, &reader)) != PDICT_OK)
         return status;
-    status =
-        store->backend->count(store->engine, reader, d->map->number, pdict__handle_now(d), &count);
+    status = pdict__rows_count(store, reader, d->map->number, &d->map->lifetimes,
+                               pdict__handle_now(d), &count);
     pdict__txn_end_read(d);
     if (status != PDICT_OK)
         return status;

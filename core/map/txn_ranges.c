@@ -64,12 +64,11 @@ static int conflict_unless(bool holds)
 
 static int check_row(const struct txn_map *part, const struct txn_row *row, void *write_txn)
 {
-    struct store *store = part->txn->store;
+    int64_t until_ms;
     pdict_row found;
-    int status =
-        store->backend->get(store->engine, write_txn, part->handle.map->number, row->key, &found);
+    int status = pdict__row_read(part->handle.map, write_txn, row->key, &found, &until_ms);
     bool is_live =
-        status == PDICT_OK && !pdict__expired(found.expires_ms, pdict__handle_now(&part->handle));
+        status == PDICT_OK && !pdict__expired(until_ms, pdict__handle_now(&part->handle));
 
     if (status != PDICT_OK && status != PDICT_NOTFOUND)
         return status;
@@ -91,20 +90,27 @@ static int check_rows(const struct txn_map *part, void *write_txn)
     return status;
 }
 
-static int walk_again(const struct txn_map *part, const struct txn_range *range, void *cursor)
+static int walk_again(const struct txn_map *part, const struct txn_range *range, void *write_txn,
+                      void *cursor)
 {
-    struct store *store = part->txn->store;
-    uint64_t n_rows = 0, sum = 0;
+    const struct map *map = part->handle.map;
+    struct store *store = map->store;
+    uint64_t n_rows = 0, sum = 0, next_sum;
     int status = PDICT_OK;
+    int64_t until_ms;
     pdict_row row;
 
     while (status == PDICT_OK && (range->is_whole || n_rows < range->n_rows)) {
         status = store->backend->scan_next(store->engine, cursor, &row);
-        if (status != PDICT_OK || pdict__expired(row.expires_ms, pdict__handle_now(&part->handle)))
+        if (status != PDICT_OK)
+            continue;
+        next_sum = add_to_sum(sum, &row);
+        status = pdict__row_until(store, write_txn, map->number, &map->lifetimes, &row, &until_ms);
+        if (status != PDICT_OK || pdict__expired(until_ms, pdict__handle_now(&part->handle)))
             continue;
         if (++n_rows > range->n_rows)
             return PDICT_CONFLICT;
-        sum = add_to_sum(sum, &row);
+        sum = next_sum;
     }
     if (status != PDICT_OK && status != PDICT_END)
         return status;
@@ -122,7 +128,7 @@ static int check_ranges(const struct txn_map *part, void *write_txn)
                                            &range->scan, &cursor);
         if (status != PDICT_OK)
             return status;
-        status = walk_again(part, range, cursor);
+        status = walk_again(part, range, write_txn, cursor);
         store->backend->scan_close(store->engine, cursor);
         if (status != PDICT_OK)
             return status;
@@ -138,8 +144,9 @@ static int check_count(const struct txn_map *part, void *write_txn)
 
     if (!part->is_counted)
         return PDICT_OK;
-    status = store->backend->count(store->engine, write_txn, part->handle.map->number,
-                                   pdict__handle_now(&part->handle), &count);
+    status =
+        pdict__rows_count(store, write_txn, part->handle.map->number, &part->handle.map->lifetimes,
+                          pdict__handle_now(&part->handle), &count);
     return status == PDICT_OK ? conflict_unless(count == part->count) : status;
 }
 

@@ -74,22 +74,20 @@ static struct txn_row *new_row(struct txn_map *part, pdict_slice key, uint64_t h
 
 int pdict__txn_row(struct txn_map *part, pdict_slice key, struct txn_row **out, pdict_row *stored)
 {
-    struct store *store = part->txn->store;
     uint64_t hash = hash_of(part, key);
+    int64_t until_ms;
     int status;
 
     stored->version = 0;
     if ((*out = find(part, key, hash)) != NULL)
         return PDICT_OK;
-    status = store->backend->get(store->engine, part->txn->hold.reader, part->handle.map->number,
-                                 key, stored);
+    status = pdict__row_read(part->handle.map, part->txn->hold.reader, key, stored, &until_ms);
     if (status != PDICT_OK && status != PDICT_NOTFOUND)
         return status;
     if ((*out = new_row(part, key, hash)) == NULL)
         return PDICT_NOMEM;
     if (status == PDICT_OK)
-        (*out)->base =
-            (struct txn_state){ true, stored->version, stored->created_ms, stored->expires_ms };
+        (*out)->base = (struct txn_state){ true, stored->version, stored->created_ms, until_ms };
     return PDICT_OK;
 }
 

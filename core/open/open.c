@@ -196,6 +196,8 @@ static struct map_wish map_wish(const struct opening *opening)
                     .evict = (unsigned)values[OPTION_EVICT].number,
                     .on_full = (unsigned)values[OPTION_ON_FULL].number },
         .asked_limits = asked_limits(values),
+        .has_ttl = values[OPTION_TTL].is_set,
+        .has_idle = values[OPTION_IDLE].is_set,
         .may_create = values[OPTION_MODE].number == MODE_RWC,
         .timeout_ms = values[OPTION_TIMEOUT].number,
     };
@@ -214,9 +216,20 @@ static int open_cache(pdict *d, const struct cache_wish *wish)
 /* Who asks for nothing gets access times where they can be kept. */
 static int open_access(pdict *d, const struct opening *opening, int64_t granularity_ms)
 {
-    const struct store *store = d->map->store;
+    const struct lifetimes *lifetimes = &d->map->lifetimes;
+    struct store *store = d->map->store;
 
-    if (granularity_ms == 0 || d->is_read_only || store->is_read_only)
+    if (d->is_read_only || store->is_read_only)
+        return PDICT_OK;
+    if (granularity_ms == 0 && lifetimes->idle_ms > 0)
+        return pdict_fail(PDICT_CONTRADICTION,
+                          "%s: map '%s' has idle=, which needs access times; leave access=off out",
+                          store->path, d->name);
+    if (lifetimes->idle_ms > 0 && granularity_ms > lifetimes->granularity_ms)
+        granularity_ms = lifetimes->granularity_ms;
+    if (lifetimes->idle_ms > 0)
+        pdict__sweeper_start(store);
+    if (granularity_ms == 0)
         return PDICT_OK;
     if (pdict__stack_base(&store->stack)->access_put)
         return pdict__map_access(d->map, granularity_ms, &d->access);
@@ -254,6 +267,8 @@ static int fill_handle(pdict *d, const struct opening *opening, struct store *st
     int64_t granularity_ms;
     int status;
 
+    if ((status = pdict__settings_lifetimes(&opening->settings, &wish.lifetimes)) != PDICT_OK)
+        return status;
     if ((status = pdict__settings_cache(&opening->settings, &cache_wish)) != PDICT_OK)
         return status;
     if ((status = pdict__settings_access(&opening->settings, &granularity_ms)) != PDICT_OK)

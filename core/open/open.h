@@ -47,7 +47,9 @@ enum core_option {
     OPTION_STALE_OK,
     OPTION_CACHE,
     OPTION_COHERENCE,
-    OPTION_ACCESS
+    OPTION_ACCESS,
+    OPTION_TTL,
+    OPTION_IDLE
 };
 
 enum open_mode {
@@ -68,6 +70,8 @@ int pdict__settings_durability(const char *text, int *durability, int64_t *sync_
 int pdict__settings_cache(const struct option_set *settings, struct cache_wish *out);
 /* The granularity of access times; 0: off. PDICT_INVAL. */
 int pdict__settings_access(const struct option_set *settings, int64_t *granularity_ms);
+/* Those of a new map, with what access= says. PDICT_INVAL, PDICT_CONTRADICTION. */
+int pdict__settings_lifetimes(const struct option_set *settings, struct lifetimes *out);
 
 /* ---- place.c: which file a path means, and which backend it belongs to ---- */
 

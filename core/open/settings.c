@@ -7,6 +7,9 @@
 /* An ordered commit that nobody asks about is on the disk after this time. */
 #define SYNC_WITHIN_MS 1000
 
+/* A thousand years. */
+#define LIFETIME_MOST ((int64_t)365250 * 86400000)
+
 /* In the order of enum core_option. */
 const pdict_option_spec pdict__core_options[] = {
     [OPTION_MAP] = { .name = "map",
@@ -117,6 +120,16 @@ const pdict_option_spec pdict__core_options[] = {
                         .type = PDICT_OPTION_TEXT,
                         .fallback = "60s",
                         .help = "how far stored access times may lag behind, or off" },
+    [OPTION_TTL] = { .name = "ttl",
+                     .type = PDICT_OPTION_DURATION,
+                     .fallback = "0s",
+                     .max = LIFETIME_MOST,
+                     .help = "of entries put without a deadline, fixed when the map is created" },
+    [OPTION_IDLE] = { .name = "idle",
+                      .type = PDICT_OPTION_DURATION,
+                      .fallback = "0s",
+                      .max = LIFETIME_MOST,
+                      .help = "entries unused for so long expire, fixed when the map is created" },
     { .name = NULL },
 };
 
@@ -292,4 +305,28 @@ int pdict__settings_access(const struct option_set *settings, int64_t *granulari
         return PDICT_OK;
     return pdict_fail(PDICT_INVAL, "open: access=%s is neither off nor a time from 4ms to 366d",
                       text);
+}
+
+/* ---- lifetimes ---- */
+
+/* The granularity of access times is at most this part of idle=. */
+#define IDLE_SHARE 16
+
+int pdict__settings_lifetimes(const struct option_set *settings, struct lifetimes *out)
+{
+    int64_t idle_ms = settings->values[OPTION_IDLE].number, granularity_ms;
+    int status = pdict__settings_access(settings, &granularity_ms);
+
+    *out = (struct lifetimes){ .ttl_ms = settings->values[OPTION_TTL].number, .idle_ms = idle_ms };
+    if (status != PDICT_OK || idle_ms == 0)
+        return status;
+    if (idle_ms < IDLE_SHARE * GRANULARITY_LEAST)
+        return pdict_fail(PDICT_INVAL, "open: idle=%s is below 64ms",
+                          settings->values[OPTION_IDLE].text);
+    if (granularity_ms == 0)
+        return pdict_fail(PDICT_CONTRADICTION,
+                          "open: idle= needs access times; leave access=off out");
+    out->granularity_ms =
+        granularity_ms < idle_ms / IDLE_SHARE ? granularity_ms : idle_ms / IDLE_SHARE;
+    return PDICT_OK;
 }

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "store/gatefile.h"
 #include "store/lease.h"
+#include "store/lifetimes.h"
 #include "store/limits.h"
 #include "store/removals.h"
 #include "store/snapshots.h"
@@ -252,6 +253,7 @@ struct store {
     struct removals removals;           /* of a group */
     struct listeners listeners;
     struct limits_memo limits;
+    struct lifetimes_memo lifetimes;
     uint64_t limits_word; /* where there is no gate file; see shared.c */
 
     struct coherence coherence;

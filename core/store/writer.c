@@ -177,9 +177,14 @@ static void stamp_created(pdict_change *changes, size_t count, int64_t now_ms)
 static int apply(struct store *store, void *txn, uint32_t map, pdict_change *changes, size_t count)
 {
     int64_t now_ms = pdict__now(&store->clock);
+    int status;
 
     stamp_created(changes, count, now_ms);
-    return pdict__rows_apply(store, txn, map, changes, count, now_ms);
+    status = pdict__lifetimes_before(store, txn, map, changes, count, now_ms);
+    if (status == PDICT_OK)
+        status = pdict__rows_apply(store, txn, map, changes, count, now_ms);
+    return status == PDICT_OK ? pdict__lifetimes_after(store, txn, map, changes, count, now_ms)
+                              : status;
 }
 
 /* End a transaction in which everything has gone as `status` says. */

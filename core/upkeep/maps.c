@@ -74,6 +74,7 @@ static const char *const names[MAP_TEXTS] = {
     [TEXT_DESCRIPTOR] = SYSTEM_DESCRIPTOR,     [TEXT_CODECS] = SYSTEM_CODECS,
     [TEXT_KEYRING] = SYSTEM_KEYRING,           [TEXT_KEYRING_COPY] = SYSTEM_KEYRING_COPY,
     [TEXT_DICTIONARIES] = SYSTEM_DICTIONARIES, [TEXT_LIMITS] = SYSTEM_LIMITS,
+    [TEXT_LIFETIMES] = SYSTEM_LIFETIMES,
 };
 
 void pdict__map_texts_init(struct map_texts *texts, const pdict_allocator *allocator)

@@ -217,7 +217,9 @@ static int copy_part(struct migration *m, struct part *part)
                                        &part->recoder.to);
         part->copy.recoder = &part->recoder;
     }
-    return status == PDICT_OK ? pdict__copy_rows(&part->copy) : status;
+    if (status == PDICT_OK)
+        status = pdict__copy_rows(&part->copy);
+    return status == PDICT_OK ? pdict__copy_access(&part->copy) : status;
 }
 
 static int copy_all(struct migration *m)

@@ -80,6 +80,7 @@ enum map_text {
     TEXT_KEYRING_COPY,
     TEXT_DICTIONARIES,
     TEXT_LIMITS,
+    TEXT_LIFETIMES,
     MAP_TEXTS
 };
 
@@ -212,6 +213,8 @@ struct map_copy {
 };
 
 int pdict__copy_rows(const struct map_copy *copy);
+/* Once the rows are copied: their access times, where both backends keep such. */
+int pdict__copy_access(const struct map_copy *copy);
 /* Walk both maps: PDICT_DAMAGED at the first entry that is not the same. */
 int pdict__compare_rows(const struct map_copy *copy);
 

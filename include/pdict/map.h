@@ -115,6 +115,10 @@ typedef struct pdict_options {
  * | `coherence`  | `strict` (default),            | what a hit promises; the same for all handles |
  * |              | `bounded:MS`, `private`        | of a store in a process                       |
  * | `access`     | `off`, duration, default `60s` | how far stored access times may lag behind    |
+ * | `ttl`        | duration, default none         | of entries put without a deadline; fixed at   |
+ * |              |                                | creation                                      |
+ * | `idle`       | duration, default none         | entries expire when they have not been used   |
+ * |              |                                | for so long; fixed at creation                |
  *
  * Hidden names: an encrypted map seals values, and its keys can be read by whoever has the file. With
  * `names=hidden` a row has a keyed hash as its key, and the key itself is sealed beside the value: the
@@ -245,14 +249,19 @@ enum pdict_put_flags {
     PDICT_PUT_IN_SLICES = 1 << 3   /**< pdict_put_many only: may be committed in several parts */
 };
 
+/** A deadline that never comes. */
+#define PDICT_NEVER INT64_MIN
+
 /** How to put; zero means: no expiry, no condition, the handle's durability. */
 typedef struct pdict_put_options {
     size_t struct_size;
-    unsigned flags;        /**< enum pdict_put_flags, at most one PDICT_PUT_IF_ */
-    unsigned durability;   /**< enum pdict_commit_durability */
-    uint64_t if_version;   /**< with PDICT_PUT_IF_VERSION */
-    int64_t ttl_ms;        /**< > 0: expires so long from now; at most one of ttl_ms, expires_ms */
-    int64_t expires_ms;    /**< > 0: expires then; a time in the past deletes */
+    unsigned flags;      /**< enum pdict_put_flags, at most one PDICT_PUT_IF_ */
+    unsigned durability; /**< enum pdict_commit_durability */
+    uint64_t if_version; /**< with PDICT_PUT_IF_VERSION */
+    /** > 0: expires so long from now; at most one of ttl_ms, expires_ms. With neither: after the
+     * map's ttl=, if it has one. */
+    int64_t ttl_ms;
+    int64_t expires_ms;    /**< > 0: expires then, or PDICT_NEVER; a time in the past deletes */
     uint64_t *version_out; /**< pdict_put only; NULL, or receives the new version */
     int64_t created_ms;    /**< > 0: of an entry that is inserted, when it is restored; else now */
     /** pdict_put_many only; NULL, or one of these for each pair, in place of ttl_ms, expires_ms and

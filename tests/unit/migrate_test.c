@@ -57,6 +57,51 @@ TEST(migrate, maps_keep_their_order_codecs_and_limits)
     pdict_close(d);
 }
 
+static pdict *open_idle(const char *path)
+{
+    pdict_options options = test_options(false);
+    pdict_setting settings[] = {
+        { "idle", "160s" }, { "ttl", "1h" }, { "access", "8s" }, { "maintenance", "manual" }
+    };
+    pdict *d;
+
+    options.settings = settings;
+    options.n_settings = 4;
+    CHECK_OK(pdict_open(path, &options, &d));
+    return d;
+}
+
+TEST(migrate, lifetimes_and_access_times_come_along)
+{
+    const char *a = uri_of("sqlite", "a.db"), *b = uri_of("lmdb", "b.lmdb");
+    pdict_meta before = PDICT_META_INIT, after = PDICT_META_INIT;
+    char key[32];
+    pdict *d;
+
+    need_sqlite();
+    if (!has_backend("lmdb"))
+        SKIP("this build has no lmdb backend");
+    d = open_idle(a);
+    for (int i = 0; i < 1234; i++) {
+        snprintf(key, sizeof(key), "%d", i);
+        put(d, key, "value");
+    }
+    test_now_ms += 100000;
+    check_value(d, "77", "value");
+    CHECK_OK(pdict_maintain(d, 1000));
+    CHECK_OK(pdict_meta_get(d, pdict_str("77"), &before));
+    pdict_close(d);
+    migrate(a, b, NULL);
+    d = open_idle(b);
+    CHECK_OK(pdict_meta_get(d, pdict_str("77"), &after));
+    CHECK_INT(after.accessed_ms, before.accessed_ms);
+    CHECK_INT(count_of(d), 1234);
+    test_now_ms += 68000;
+    CHECK_INT(count_of(d), 1);
+    check_value(d, "77", "value");
+    pdict_close(d);
+}
+
 TEST(migrate, one_map_of_many_is_copied_alone)
 {
     const char *a = uri_of("sqlite", "a.db"), *b = uri_of("sqlite", "b.db");
