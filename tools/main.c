@@ -9,7 +9,7 @@
 
 /* What every verb takes, and what every verb that opens a map takes. */
 #define OPTIONS_ALL   (OPT(JSON) | OPT(HELP))
-#define OPTIONS_STORE (OPTIONS_ALL | OPT(OPTION) | OPT(TIMEOUT) | OPT(VERBOSE))
+#define OPTIONS_STORE (OPTIONS_ALL | OPT(OPTION) | OPT(TIMEOUT) | OPT(NOW) | OPT(VERBOSE))
 #define OPTIONS_SECRET                                                                             \
     (OPT(KEY_FILE) | OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_FD) | OPT(PASSPHRASE_COMMAND) |         \
      OPT(STRICT))
@@ -65,8 +65,12 @@ const struct verb tool_verbs[] = {
       "which they were inserted. Values are not read.\n" },
     { "count", "STORE [PREFIX|GLOB]", "count keys", 1, 2, OPTIONS_MAP | OPTIONS_RANGE, tool_count,
       NULL },
-    { "stat", "STORE", "print facts about a map: codecs, counts, sizes", 1, 1, OPTIONS_MAP,
-      tool_stat, "Walks the map once to add up its sizes; values are not decoded.\n" },
+    { "stat", "STORE [KEY]", "print facts about a map, or about an entry", 1, 2,
+      OPTIONS_MAP | OPT(BASE64), tool_stat,
+      "Of a map: codecs, counts and sizes, which are added up by one walk. Of an entry: its "
+      "sizes,\n"
+      "and when it was created, last used, and expires; an absent key exits 1. Values are not\n"
+      "decoded.\n" },
     { "load", "STORE [FILE|DIR|-]", "put the records of a file into a map", 1, 2,
       OPTIONS_MAP | OPT(FORMAT) | OPT(KEY) | OPT(TTL) | OPT(SKIP_EXISTING) | OPT(KEEP_GOING) |
           OPT(BATCH) | OPT(QUIET),

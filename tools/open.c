@@ -116,12 +116,22 @@ static int settings_make(const struct invocation *in, const char *mode, struct s
     return PDICT_OK;
 }
 
+/* With --now time stands still. */
+static int64_t told_time(void *ctx)
+{
+    return *(const int64_t *)ctx;
+}
+
 static void options_make(const struct invocation *in, const struct settings *settings,
                          pdict_options *out)
 {
     *out = (pdict_options)PDICT_OPTIONS_INIT;
     out->settings = settings->items;
     out->n_settings = settings->count;
+    if (tool_has(in, OPT_NOW)) {
+        out->clock = told_time;
+        out->clock_ctx = (void *)&in->now_ms;
+    }
     if (tool_has(in, OPT_VERBOSE)) {
         out->logger.fn = log_line;
         out->logger.level = PDICT_LOG_DEBUG;

@@ -13,6 +13,7 @@ const struct cli_option tool_options[OPT_COUNT] = {
     [OPT_CODECS] = { "codecs", 'c', "LIST", "serializer, compressor, cipher: zstd:3,xchacha20" },
     [OPT_OPTION] = { "option", 'O', "NAME=VALUE", "any other option of the store; repeatable" },
     [OPT_TIMEOUT] = { "timeout", 0, "DURATION", "longest wait for another writer (default: 10s)" },
+    [OPT_NOW] = { "now", 0, "TIME", "the present, as Unix time in milliseconds, for tests" },
     [OPT_KEY_FILE] = { "key-file", 0, "FILE", "32 bytes or more of randomness, used as the key" },
     [OPT_PASSPHRASE_FILE] = { "passphrase-file", 0, "FILE", "read the passphrase from FILE" },
     [OPT_PASSPHRASE_FD] = { "passphrase-fd", 0, "N", "read the passphrase from file descriptor N" },
@@ -161,7 +162,8 @@ static int check_args(const struct invocation *in)
 int tool_parse(struct invocation *in, int argc, char **argv)
 {
     struct cli_tables tables;
-    int result;
+    uint64_t now_ms = 0;
+    int result, status;
 
     in->settings = tool_alloc(NULL, (size_t)argc * sizeof *in->settings);
     for (int i = 1; i < argc; i++) {
@@ -178,5 +180,8 @@ int tool_parse(struct invocation *in, int argc, char **argv)
     }
     in->args = argv + optind;
     in->n_args = argc - optind;
+    if ((status = tool_number(in, OPT_NOW, &now_ms)) != PDICT_OK)
+        return tool_fail_status(in, status);
+    in->now_ms = (int64_t)now_ms;
     return tool_has(in, OPT_HELP) ? TOOL_OK : check_args(in);
 }

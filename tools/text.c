@@ -168,10 +168,12 @@ double tool_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-int64_t tool_now_ms(void)
+int64_t tool_now_ms(const struct invocation *in)
 {
     struct timespec now;
 
+    if (tool_has(in, OPT_NOW))
+        return in->now_ms;
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }

@@ -35,7 +35,7 @@ enum tool_exit {
 
 /* clang-format off */
 enum tool_option {
-    OPT_MAP, OPT_CODECS, OPT_OPTION, OPT_TIMEOUT,
+    OPT_MAP, OPT_CODECS, OPT_OPTION, OPT_TIMEOUT, OPT_NOW,
     OPT_KEY_FILE, OPT_PASSPHRASE_FILE, OPT_PASSPHRASE_FD, OPT_PASSPHRASE_COMMAND, OPT_STRICT,
     OPT_NEW_KEY_FILE, OPT_NEW_PASSPHRASE_FILE, OPT_NEW_PASSPHRASE_FD, OPT_NEW_PASSPHRASE_COMMAND,
     OPT_KDF,
@@ -71,7 +71,8 @@ struct invocation {
     const char *values[OPT_COUNT]; /**< NULL: not given; a flag that was given is "" */
     const char **settings;         /**< each --option as typed, NAME=VALUE; owned array */
     size_t n_settings;
-    char **args; /**< args[0] is STORE where the verb has one */
+    int64_t now_ms; /**< with --now */
+    char **args;    /**< args[0] is STORE where the verb has one */
     int n_args;
 };
 
@@ -139,7 +140,7 @@ char *tool_grouped(uint64_t number, char out[32]);
 char *tool_size_text(uint64_t bytes, char out[32]);
 char *tool_time_text(int64_t ms, char out[32]);
 double tool_seconds(void);
-int64_t tool_now_ms(void);
+int64_t tool_now_ms(const struct invocation *in);
 
 /* checksum.c */
 struct tool_checksum;

@@ -94,7 +94,7 @@ static int store_record(struct load *load, const struct record *record, uint64_t
                   load->source.reader.name, load->source.place);
         return PDICT_OK;
     }
-    if (record->expires_ms && record->expires_ms <= tool_now_ms()) {
+    if (record->expires_ms && record->expires_ms <= tool_now_ms(load->in)) {
         load->expired++;
         return PDICT_OK;
     }

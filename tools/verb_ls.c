@@ -19,6 +19,7 @@ static void print_json(const pdict_entry *entry, const pdict_meta *meta)
     json_t *object = tool_json_entry(entry->key, entry->created_ms, entry->expires_ms);
 
     if (meta) {
+        tool_json_int(object, "at", (uint64_t)meta->accessed_ms);
         tool_json_int(object, "size", meta->value_size);
         tool_json_int(object, "stored", meta->stored_size);
     }
@@ -29,11 +30,13 @@ static void print_plain(const struct listing *listing, const pdict_entry *entry,
                         const pdict_meta *meta)
 {
     char created[32];
+    char accessed[32];
     char expires[32];
 
     if (meta)
-        printf("%12" PRIu64 " %12" PRIu64 "  %-19s  %-19s  ", meta->value_size, meta->stored_size,
-               tool_time_text(entry->created_ms, created),
+        printf("%12" PRIu64 " %12" PRIu64 "  %-19s  %-19s  %-19s  ", meta->value_size,
+               meta->stored_size, tool_time_text(entry->created_ms, created),
+               tool_time_text(meta->accessed_ms, accessed),
                tool_time_text(entry->expires_ms, expires));
     if (listing->is_escaped)
         tool_print_key(stdout, entry->key);
@@ -68,7 +71,8 @@ static int list(const struct listing *listing, const struct selection *selection
     int status = pdict_iter_open(listing->d, &selection->range, &iter);
 
     if (listing->is_long && !listing->is_json && isatty(STDOUT_FILENO))
-        printf("%12s %12s  %-19s  %-19s  %s\n", "SIZE", "STORED", "CREATED", "EXPIRES", "KEY");
+        printf("%12s %12s  %-19s  %-19s  %-19s  %s\n", "SIZE", "STORED", "CREATED", "ACCESSED",
+               "EXPIRES", "KEY");
     while (status == PDICT_OK && count < limit) {
         if ((status = tool_select_next(selection, iter, &entry)) != PDICT_OK)
             break;

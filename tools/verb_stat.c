@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* pdict stat: facts about one map and the store around it. */
+/* pdict stat: facts about one map and the store around it, or about an entry. */
 #include "tool.h"
+
+#include <stdlib.h>
 
 static void add_stage(json_t *object, const char *name, const pdict_stage_stats *stage)
 {
@@ -90,7 +92,52 @@ static void print_plain(const pdict_stats *stats)
                tool_grouped(stats->damaged, text));
 }
 
-int tool_stat(struct invocation *in)
+static void print_entry_json(pdict_slice key, const pdict_meta *meta)
+{
+    json_t *object = tool_json_entry(key, meta->created_ms, meta->expires_ms);
+
+    tool_json_int(object, "at", (uint64_t)meta->accessed_ms);
+    tool_json_int(object, "size", meta->value_size);
+    tool_json_int(object, "stored", meta->stored_size);
+    tool_json_int(object, "version", meta->version);
+    tool_json_print(object);
+}
+
+static void print_entry(const pdict_meta *meta)
+{
+    char text[32];
+
+    printf("%-14s %s\n", "created", tool_time_text(meta->created_ms, text));
+    printf("%-14s %s\n", "accessed", tool_time_text(meta->accessed_ms, text));
+    printf("%-14s %s\n", "expires", tool_time_text(meta->expires_ms, text));
+    print_bytes("size", meta->value_size, "of the value");
+    print_bytes("stored bytes", meta->stored_size, "of its record");
+}
+
+static int stat_entry(struct invocation *in)
+{
+    pdict_meta meta = PDICT_META_INIT;
+    struct tool_buf key = { 0 };
+    pdict *d = NULL;
+    int status;
+
+    if ((status = tool_key(in, in->args[1], &key)) != PDICT_OK)
+        goto done;
+    if ((status = tool_open(in, "ro", &d)) != PDICT_OK)
+        goto done;
+    if ((status = pdict_meta_get(d, tool_buf_slice(&key), &meta)) != PDICT_OK)
+        goto done;
+    if (tool_has(in, OPT_JSON))
+        print_entry_json(tool_buf_slice(&key), &meta);
+    else
+        print_entry(&meta);
+done:
+    pdict_close(d);
+    free(key.data);
+    return status == PDICT_NOTFOUND ? TOOL_FALSE : tool_fail_status(in, status);
+}
+
+static int stat_map(struct invocation *in)
 {
     pdict_stats stats = PDICT_STATS_INIT;
     pdict *d = NULL;
@@ -107,4 +154,9 @@ int tool_stat(struct invocation *in)
 done:
     pdict_close(d);
     return tool_fail_status(in, status);
+}
+
+int tool_stat(struct invocation *in)
+{
+    return in->n_args > 1 ? stat_entry(in) : stat_map(in);
 }

@@ -138,7 +138,7 @@ prints 'newer'
 promise 'a key with a ttl says when it ends, and lists its creation'
 exits 0 "$p" set order.db soon gone --ttl 1h
 exits 0 "$p" ls order.db soon --json -l
-holds grep -Eq '^\{"k":"soon","ct":[0-9]{13},"exp":[0-9]{13},"size":4,"stored":[0-9]+\}$' out
+holds grep -Eq '^\{"k":"soon","ct":[0-9]{13},"exp":[0-9]{13},"at":[0-9]{13},"size":4,"stored":[0-9]+\}$' out
 
 promise 'del deletes what is there and exits 1 when something was not'
 exits 1 "$p" del order.db z nowhere
