@@ -150,7 +150,7 @@ static int make_way(struct store *store, void *txn, uint32_t map, const struct l
         return status;
     if (!pdict__expired(until_ms, now_ms))
         return PDICT_OK;
-    return pdict__rows_delete(store, txn, map, &deletion, 1);
+    return pdict__rows_delete(store, txn, map, &deletion, 1, PDICT_REMOVED_EXPIRED);
 }
 
 int pdict__lifetimes_before(struct store *store, void *txn, uint32_t map,
