@@ -297,13 +297,14 @@ TEST(lifetimes, most_read_entry_is_the_last_to_go_through_hits_reopening_and_swe
 
 static void check_refusals(const struct setup *setup)
 {
-    pdict *d;
+    pdict *d, *none;
 
-    CHECK_STATUS(setup_try(setup, "a", "&idle=1h&access=off", &d), PDICT_CONTRADICTION);
-    CHECK_STATUS(setup_try(setup, "a", "&idle=63ms", &d), PDICT_INVAL);
+    CHECK_STATUS(setup_try(setup, "a", "&idle=1h&access=off", &none), PDICT_CONTRADICTION);
+    CHECK_STATUS(setup_try(setup, "a", "&idle=63ms", &none), PDICT_INVAL);
     d = setup_open(setup, "b", "&idle=1h");
-    CHECK_STATUS(setup_try(setup, "b", "&access=off", &d), PDICT_CONTRADICTION);
-    CHECK_STATUS(setup_try(setup, "b", "&idle=2h", &d), PDICT_CONTRADICTION);
+    CHECK_STATUS(setup_try(setup, "b", "&access=off", &none), PDICT_CONTRADICTION);
+    CHECK_STATUS(setup_try(setup, "b", "&idle=2h", &none), PDICT_CONTRADICTION);
+    pdict_close(d);
 }
 
 TEST(lifetimes, contradictions_are_refused)
