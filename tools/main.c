@@ -119,6 +119,18 @@ const struct verb tool_verbs[] = {
       "New records use it; those that are there stay as they are. A map whose codecs say\n"
       "zstd:3+dict does this by itself. The dictionary holds parts of values: in an encrypted\n"
       "map it is sealed.\n" },
+    { "recode", "STORE", "make the records of a map anew, by other codecs, while it is in use", 1,
+      1, OPTIONS_MAP | OPT(KDF) | OPT(RATE) | OPT(QUIET), tool_recode,
+      "  pdict recode app.db --codecs raw,zstd:9\n"
+      "  pdict recode app.db --codecs zstd:3,xchacha20 --passphrase-file secret.txt\n"
+      "Others read and write meanwhile, new records are of the new codecs at once; after an\n"
+      "interruption the same command goes on. A cipher in --codecs encrypts a plain map: the\n"
+      "secret is then the one it is to have, and the file is rewritten in the end. Without\n"
+      "--codecs the records get the newest dictionary.\n" },
+    { "rekey", "STORE", "give an encrypted map a new data key, while it is in use", 1, 1,
+      OPTIONS_STORE | OPTIONS_SECRET | OPT(MAP) | OPT(RATE) | OPT(QUIET), tool_rekey,
+      "New records are sealed under it at once, all others are sealed anew, then the old key is\n"
+      "dropped; after an interruption the same command goes on. Passphrases stay, see passwd.\n" },
     { "expire", "STORE", "remove expired entries of all maps", 1, 1, OPTIONS_STORE | OPT(QUIET),
       tool_expire,
       "Expired entries are absent in any case; this gives their space back, in short steps, while\n"

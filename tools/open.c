@@ -138,8 +138,8 @@ static void options_make(const struct invocation *in, const struct settings *set
     }
 }
 
-static int open_with(const struct invocation *in, const char *mode, const struct secret *secret,
-                     pdict **out)
+int tool_open_with(const struct invocation *in, const char *mode, const struct secret *secret,
+                   pdict **out)
 {
     struct settings settings;
     pdict_options options;
@@ -193,13 +193,13 @@ int tool_open(const struct invocation *in, const char *mode, pdict **out)
     *out = NULL;
     if ((status = tool_secret_given(in, &secret)) != PDICT_OK)
         goto done;
-    status = open_with(in, mode, &secret, out);
+    status = tool_open_with(in, mode, &secret, out);
     if (status != PDICT_NEED_KEY || secret.bytes)
         goto done;
     is_new = strcmp(mode, "rwc") == 0 && tool_probe(in) != PDICT_OK;
     if ((status = tool_secret_found(is_new, &secret)) != PDICT_OK)
         goto done;
-    status = open_with(in, mode, &secret, out);
+    status = tool_open_with(in, mode, &secret, out);
     /* At the prompt, or during the derivation behind it. */
     if (status == PDICT_OK && tool_interrupted()) {
         pdict_close(*out);

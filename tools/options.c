@@ -53,6 +53,7 @@ const struct cli_option tool_options[OPT_COUNT] = {
     [OPT_FORCE] = { "force", 0, NULL, "yes, delete" },
     [OPT_SUBSET] = { "subset", 0, "N/T", "look at part N of T of the records, by hash of the key" },
     [OPT_VERIFY] = { "verify", 0, NULL, "read everything back before the new store has its name" },
+    [OPT_RATE] = { "rate", 0, "N", "read at most about N MiB a second" },
     [OPT_JSON] = { "json", 'j', NULL, "report, and fail, in JSON" },
     [OPT_QUIET] = { "quiet", 'q', NULL, "no progress and no summary" },
     [OPT_VERBOSE] = { "verbose", 'v', NULL, "print the library's log on standard error" },

@@ -43,7 +43,7 @@ enum tool_option {
     OPT_OUTPUT, OPT_RAW, OPT_KEYS_FROM, OPT_MEASURE,
     OPT_PREFIX, OPT_FROM, OPT_TO, OPT_BY_KEY, OPT_REVERSE, OPT_LIMIT, OPT_LONG, OPT_NULL,
     OPT_FORMAT, OPT_KEY, OPT_SKIP_EXISTING, OPT_KEEP_GOING, OPT_BATCH, OPT_PLAINTEXT,
-    OPT_IF_MISSING, OPT_DROP, OPT_RENAME, OPT_FORCE, OPT_SUBSET, OPT_VERIFY,
+    OPT_IF_MISSING, OPT_DROP, OPT_RENAME, OPT_FORCE, OPT_SUBSET, OPT_VERIFY, OPT_RATE,
     OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP,
     OPT_COUNT
 };
@@ -188,6 +188,9 @@ bool tool_interrupted(void);
 
 /* open.c: `mode` is ro, rw or rwc; the user's own, in the URI or by --option, wins over it. */
 int tool_open(const struct invocation *in, const char *mode, pdict **out);
+/* The same with this secret, or without one where it is NULL; nothing is asked for. */
+int tool_open_with(const struct invocation *in, const char *mode, const struct secret *secret,
+                   pdict **out);
 int tool_open_store(const struct invocation *in, const char *mode, pdict_store **out);
 int tool_probe(const struct invocation *in);
 
@@ -239,6 +242,8 @@ int tool_verify(struct invocation *in);
 int tool_repair(struct invocation *in);
 int tool_backup(struct invocation *in);
 int tool_compact(struct invocation *in);
+int tool_recode(struct invocation *in);
+int tool_rekey(struct invocation *in);
 int tool_train(struct invocation *in);
 int tool_expire(struct invocation *in);
 int tool_limit(struct invocation *in);

@@ -186,7 +186,7 @@ static int replace_content(struct store *store, const char *work_path, const cha
     bool is_useful = false;
     int status = make_copy(store, work_path, &is_useful);
 
-    if (status != PDICT_OK || !is_useful) {
+    if (status != PDICT_OK || (!is_useful && !store->makes_anew)) {
         unlink(work_path);
         return status;
     }
@@ -217,11 +217,18 @@ int pdict__lmdb_compact(void *self, uint64_t step_bytes, int64_t timeout_ms, uin
 {
     struct store *store = self;
 
-    (void)step_bytes;
     *left_bytes = 0;
     if (store->is_read_only)
         return pdict_fail(PDICT_READ_ONLY,
                           "lmdb: %s is open read-only; open it with mode=rw to compact it",
+                          store->path);
+    store->makes_anew = step_bytes == PDICT_COMPACT_WHOLE;
+    /* LMDB uses its page buffers again as they are, with old bytes between the new ones. */
+    if (store->makes_anew && store->has_written)
+        return pdict_fail(PDICT_BUSY,
+                          "lmdb: %s was written to since this process opened it, and what was "
+                          "written waits in memory to be written again; close all its handles, "
+                          "then open it and call again",
                           store->path);
     return pdict__lmdb_alone(store, timeout_ms, compact_alone);
 }

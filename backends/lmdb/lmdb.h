@@ -113,6 +113,8 @@ struct store {
     uint64_t check_at;              /* when this page is in use, look for dead readers again, */
     int64_t check_at_ms;            /* or at this time of the steady clock */
     _Atomic uint64_t stale_readers; /* cleared so far */
+    bool has_written;               /* since it was opened */
+    bool makes_anew;                /* compacting: also where that gains nothing */
     bool has_failed_midway;         /* a commit did; LMDB refuses everything from then on */
 };
 

@@ -124,6 +124,7 @@ int pdict__lmdb_write_begin(void *self, int durability, int64_t timeout_ms, void
         lock_turn(store, F_UNLCK);
         return status;
     }
+    store->has_written = true;
     *txn = &store->writer;
     return PDICT_OK;
 }

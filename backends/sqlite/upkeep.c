@@ -263,8 +263,8 @@ static int vacuum_in_steps(struct store *store, uint64_t step_bytes, int64_t tim
     return status;
 }
 
-/* Without the pages that tell where each page is used, which only a file made anew can have, no
- * page can be moved: one long transaction, after which there are steps again. */
+/* One long transaction. Without the pages that tell where each page is used, which only a file made
+ * anew can have, no page can be moved in steps; and steps leave old bytes within pages. */
 static int vacuum_whole(struct conn *conn, int64_t timeout_ms, uint64_t *left_bytes)
 {
     int status;
@@ -292,7 +292,7 @@ int pdict__sqlite_compact(void *self, uint64_t step_bytes, int64_t timeout_ms, u
     status = pdict__sqlite_pragma_get(store->anchor, "auto_vacuum", &auto_vacuum);
     if (status != PDICT_OK)
         return status;
-    if (auto_vacuum == AUTO_VACUUM_NONE)
+    if (auto_vacuum == AUTO_VACUUM_NONE || step_bytes == PDICT_COMPACT_WHOLE)
         return vacuum_whole(store->anchor, timeout_ms, left_bytes);
     return vacuum_in_steps(store, step_bytes, timeout_ms, left_bytes);
 }

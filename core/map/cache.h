@@ -180,7 +180,8 @@ struct cache {
     bool uses_system_clock;
     bool is_sealed; /* entries hold records, not values */
     bool wipes;
-    _Atomic uint8_t tick; /* what a hit leaves in `visited` */
+    _Atomic uint8_t tick;  /* what a hit leaves in `visited` */
+    atomic_bool is_closed; /* nothing comes in any more */
     struct clock clock;
     _Atomic uintptr_t tables[SHARDS];
     uint8_t secret[HASH_SECRET_SIZE];

@@ -511,7 +511,8 @@ bool pdict__cache_insert(struct cache *cache, uint64_t hash, struct entry *entry
     bool is_in = false;
 
     pthread_mutex_lock(&shard->lock);
-    if (!ticket || pdict__ticket_holds(cache->coherence, ticket->gen, ticket->token)) {
+    if (!atomic_load_explicit(&cache->is_closed, memory_order_relaxed) &&
+        (!ticket || pdict__ticket_holds(cache->coherence, ticket->gen, ticket->token))) {
         is_in = locate(table_of(cache, shard), hash, key, &place) ? replace(cache, &place, entry)
                                                                   : add(cache, shard, hash, entry);
         /* Memory comes back later than bytes are freed: a step at a time. */

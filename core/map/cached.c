@@ -173,7 +173,7 @@ static void view_entry(const struct entry *entry, hazard_slot *slot, pdict_view 
 static int view_record(const pdict *d, const struct entry *entry, hazard_slot *slot,
                        pdict_view *out)
 {
-    struct workbench *bench = pdict__bench_take(d->map->pipeline);
+    struct workbench *bench = pdict__bench_for(d);
     pdict_row row = { .key = { entry_key(entry), entry->key_size },
                       .value = { entry_value(entry), entry->value_size },
                       .version = entry->version,
@@ -183,6 +183,9 @@ static int view_record(const pdict *d, const struct entry *entry, hazard_slot *s
 
     if (bench)
         pdict__bench_give(d->map->pipeline, bench);
+    /* The row may have been made anew, and the key of its old record be gone. */
+    if (status == PDICT_AUTH || status == PDICT_DOWNGRADE || status == PDICT_FORMAT)
+        status = pdict__get_uncached(d, row.key, out);
     pdict__hazard_release(slot);
     return status;
 }
@@ -309,7 +312,7 @@ static void offer(const pdict *d, const struct cache_look *look, struct entry *e
 static int view_row(const pdict *d, const struct cache_look *look, const pdict_row *row, bool sees,
                     pdict_view *out)
 {
-    struct workbench *bench = pdict__bench_take(d->map->pipeline);
+    struct workbench *bench = pdict__bench_for(d);
     struct entry *entry = NULL;
     int status = PDICT_OK;
 

@@ -52,7 +52,7 @@ static int describe(struct listing *listing, uint32_t number, pdict_map_info *in
         return status;
     info->name = (char *)listing->name.data;
     info->codecs = (char *)listing->codecs.data;
-    info->is_encrypted = descriptor.cipher != NULL;
+    info->is_encrypted = pdict__descriptor_cipher(&descriptor) != NULL;
     return PDICT_OK;
 }
 

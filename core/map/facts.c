@@ -140,9 +140,7 @@ int pdict_stats_get(pdict *d, unsigned flags, pdict_stats *out)
         .backend = store->stack.name,
         .path = store->path,
         .map = d->name,
-        .codecs = d->map->codecs_text,
-        .max_value = d->map->descriptor.max_value,
-        .is_encrypted = d->map->descriptor.cipher != NULL,
+        .max_value = pdict__settings(d->map)->descriptor.max_value,
         .is_read_only = d->is_read_only,
     };
     void *reader;
@@ -157,6 +155,8 @@ int pdict_stats_get(pdict *d, unsigned flags, pdict_stats *out)
     if ((status = pdict__begin(d, &reader)) != PDICT_OK)
         return status;
     status = read_stats(d, flags, reader, &stats);
+    stats.codecs = pdict__settings(d->map)->codecs_text;
+    stats.is_encrypted = pdict__settings(d->map)->seal != SEAL_NONE;
     add_cache(d, &stats);
     add_snapshots(d->map->store, &stats);
     pdict__end(d, reader);

@@ -36,7 +36,7 @@ int pdict__shared_view(const struct map *map, pdict_slice value, const pdict_vie
                        pdict_view *out)
 {
     const pdict_allocator *allocator = &map->store->allocator;
-    const pdict_codec *cipher = map->descriptor.cipher;
+    const pdict_codec *cipher = pdict__descriptor_cipher(&pdict__settings(map)->descriptor);
     struct shared *shared = NULL;
 
     if (value.size <= SIZE_MAX - sizeof(*shared))

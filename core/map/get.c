@@ -11,7 +11,7 @@ static int get_row_view(const pdict *d, void *reader, pdict_slice key, pdict_vie
 
     if ((status = pdict__row_get(d, reader, key, &row)) != PDICT_OK)
         return status;
-    bench = pdict__bench_take(d->map->pipeline);
+    bench = pdict__bench_for(d);
     if (!bench)
         return PDICT_NOMEM;
     row.key = key;

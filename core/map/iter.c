@@ -110,7 +110,7 @@ static unsigned scan_flags(const pdict_range *range)
 /* Where names are hidden, rows lie in the order of hashes, and their keys in their records. */
 static int hide_order(const pdict *d, unsigned *flags)
 {
-    if (!d->map->descriptor.hides_names)
+    if (!pdict__settings(d->map)->descriptor.hides_names)
         return PDICT_OK;
     if (*flags & PDICT_SCAN_BY_KEY)
         return pdict_fail(PDICT_UNSUPPORTED,
@@ -217,7 +217,7 @@ int pdict_iter_open(pdict *d, const pdict_range *range, pdict_iter **out)
     iter->d = d;
     iter->limit = CHUNK_ROWS_FIRST;
     iter->from.allocator = iter->to.allocator = iter->bytes.allocator = allocator;
-    iter->bench = pdict__bench_take(d->map->pipeline);
+    iter->bench = pdict__bench_for(d);
     if (range)
         memcpy(&full, range, range->struct_size < sizeof(full) ? range->struct_size : sizeof(full));
     status = iter->bench ? open_range(iter, &full) : PDICT_NOMEM;
@@ -325,6 +325,8 @@ static int read_ahead(pdict_iter *iter)
     iter->bytes.size = 0;
     if ((status = pdict__begin(iter->d, &reader)) != PDICT_OK)
         return status;
+    if (!iter->d->part)
+        pdict__bench_renew(iter->d->map->pipeline, iter->bench);
     status = fill_chunk(iter, reader);
     pdict__end(iter->d, reader);
     if (status != PDICT_OK)
@@ -439,7 +441,7 @@ static int decode_row(pdict_iter *iter, const pdict_row *row, pdict_entry *out)
     if (iter->scan.flags & PDICT_SCAN_NO_VALUES)
         return PDICT_OK;
     status = pdict__decode(iter->d->map->pipeline, iter->bench, &binding, row->value, NULL, &value);
-    if (status == PDICT_OK && iter->d->map->descriptor.hides_names)
+    if (status == PDICT_OK && pdict__settings(iter->d->map)->descriptor.hides_names)
         out->key = pdict__bench_name(iter->bench);
     if (status == PDICT_OK && iter->has_values)
         out->value = value;

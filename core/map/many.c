@@ -34,7 +34,7 @@ static int get_snapshot(const pdict *d, const pdict_slice *keys, size_t count, p
 
     status = pdict__begin(d, &reader);
     if (status == PDICT_OK) {
-        bench = pdict__bench_take(d->map->pipeline);
+        bench = pdict__bench_for(d);
         status = bench ? get_each(d, reader, bench, keys, count, views, statuses) : PDICT_NOMEM;
         if (bench)
             pdict__bench_give(d->map->pipeline, bench);
@@ -83,7 +83,7 @@ int pdict_get_many(pdict *d, const pdict_slice *keys, size_t count, pdict_view *
         return pdict__get_many_cached(d, keys, count, views, statuses);
     for (size_t i = 0; i < count; i++)
         views[i] = (pdict_view){ 0 };
-    if (d->map->descriptor.hides_names)
+    if (pdict__settings(d->map)->descriptor.hides_names)
         return get_many_hidden(d, keys, count, views, statuses);
     return get_many(d, keys, count, views, statuses);
 }
@@ -98,6 +98,7 @@ struct batch {
     struct hidden_key *hidden; /* of their keys; NULL: names are not hidden */
     size_t count;
     struct buf records; /* of what is being committed, one behind the other */
+    struct generation_ref sealed;
 };
 
 static int batch_init(struct batch *batch, const pdict *d, size_t count)
@@ -108,7 +109,7 @@ static int batch_init(struct batch *batch, const pdict *d, size_t count)
     batch->changes = pdict__calloc(allocator, count, sizeof(*batch->changes));
     if (!batch->changes)
         return PDICT_NOMEM;
-    if (!d->map->descriptor.hides_names)
+    if (!pdict__settings(d->map)->descriptor.hides_names)
         return PDICT_OK;
     batch->hidden = pdict__calloc(allocator, count, sizeof(*batch->hidden));
     return batch->hidden ? PDICT_OK : PDICT_NOMEM;
@@ -177,11 +178,13 @@ static int encode_one(struct batch *batch, struct workbench *bench, pdict_row *r
 static int encode(struct batch *batch, pdict_change *changes, size_t count)
 {
     struct pipeline *pipeline = batch->d->map->pipeline;
-    struct workbench *bench = pdict__bench_take(pipeline);
+    struct workbench *bench = pdict__bench_for(batch->d);
     const uint8_t *at;
     int status = bench ? PDICT_OK : PDICT_NOMEM;
 
     batch->records.size = 0;
+    if (bench)
+        batch->sealed = pdict__bench_settings(bench);
     for (size_t i = 0; status == PDICT_OK && i < count; i++) {
         if (changes[i].kind == PDICT_CHANGE_PUT)
             status = encode_one(batch, bench, &changes[i].row);
@@ -199,11 +202,13 @@ static int encode(struct batch *batch, pdict_change *changes, size_t count)
 static int commit_part(void *ctx, pdict_change *changes, size_t count)
 {
     struct batch *batch = ctx;
-    int status = encode(batch, changes, count);
+    int status = pdict__settings_check(batch->d);
 
+    if (status == PDICT_OK)
+        status = encode(batch, changes, count);
     if (status != PDICT_OK)
         return status;
-    return pdict__change(batch->d, changes, count, batch->plan.durability, NULL);
+    return pdict__change(batch->d, changes, count, &batch->sealed, batch->plan.durability, NULL);
 }
 
 static int batch_commit(struct batch *batch)
@@ -283,7 +288,7 @@ int pdict_del_many(pdict *d, const pdict_slice *keys, size_t count, int *statuse
     if (status == PDICT_OK)
         status = batch_hide(&batch);
     if (status == PDICT_OK)
-        status = pdict__change(d, batch.changes, count, 0, NULL);
+        status = pdict__change(d, batch.changes, count, NULL, 0, NULL);
     if (status == PDICT_OK)
         batch_statuses(&batch, statuses);
     batch_free(&batch);

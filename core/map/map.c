@@ -12,14 +12,14 @@ static pdict_slice slice_of(const struct buf *buf)
     return pdict_bytes(buf->data, buf->size);
 }
 
-static void stored_init(struct stored_map *stored, const pdict_allocator *allocator)
+void pdict__stored_init(struct stored_map *stored, const pdict_allocator *allocator)
 {
     *stored = (struct stored_map){ .number = 0 };
     stored->descriptor.allocator = stored->codecs.allocator = allocator;
     stored->keyring.allocator = stored->keyring_copy.allocator = allocator;
 }
 
-static void stored_free(struct stored_map *stored)
+void pdict__stored_free(struct stored_map *stored)
 {
     pdict__buf_free(&stored->descriptor);
     pdict__buf_free(&stored->codecs);
@@ -41,12 +41,10 @@ static int read_system(struct store *store, void *txn, uint32_t number, const ch
     return status == PDICT_OK ? pdict__buf_append(out, value.data, value.size) : status;
 }
 
-static int read_stored(struct store *store, void *txn, const char *name, struct stored_map *out)
+static int read_texts(struct store *store, void *txn, struct stored_map *out)
 {
-    int status = store->backend->map_find(store->engine, txn, pdict_str(name), &out->number);
+    int status = read_system(store, txn, out->number, SYSTEM_DESCRIPTOR, &out->descriptor);
 
-    if (status == PDICT_OK)
-        status = read_system(store, txn, out->number, SYSTEM_DESCRIPTOR, &out->descriptor);
     if (status == PDICT_OK)
         status = read_system(store, txn, out->number, SYSTEM_CODECS, &out->codecs);
     if (status == PDICT_OK)
@@ -60,12 +58,43 @@ static int read_stored(struct store *store, void *txn, const char *name, struct 
     return status;
 }
 
+static int read_stored(struct store *store, void *txn, const char *name, struct stored_map *out)
+{
+    int status = store->backend->map_find(store->engine, txn, pdict_str(name), &out->number);
+
+    return status == PDICT_OK ? read_texts(store, txn, out) : status;
+}
+
+int pdict__stored_load(struct store *store, struct stored_map *stored)
+{
+    void *reader;
+    int status;
+
+    stored->generation = pdict__generation(store);
+    if ((status = pdict__read_begin(store, &reader)) != PDICT_OK)
+        return status;
+    status = read_texts(store, reader, stored);
+    pdict__read_end(store, reader);
+    return status;
+}
+
+int pdict__stored_reopen(const struct stored_map *stored, const struct keyring *opened,
+                         struct keyring **out)
+{
+    int status = pdict__keyring_reopen(opened, slice_of(&stored->keyring), out);
+
+    return status == PDICT_DAMAGED
+               ? pdict__keyring_reopen(opened, slice_of(&stored->keyring_copy), out)
+               : status;
+}
+
 static int load_stored(struct store *store, const char *name, struct stored_map *out)
 {
     void *reader;
-    int status = pdict__read_begin(store, &reader);
+    int status;
 
-    if (status != PDICT_OK)
+    out->generation = pdict__generation(store);
+    if ((status = pdict__read_begin(store, &reader)) != PDICT_OK)
         return status;
     status = read_stored(store, reader, name, out);
     pdict__read_end(store, reader);
@@ -172,7 +201,7 @@ static int create_map(struct store *store, const struct map_wish *wish)
     struct keyring *ring = NULL;
     int status;
 
-    stored_init(&stored, &store->allocator);
+    pdict__stored_init(&stored, &store->allocator);
     stored.limits = wish->limits;
     stored.lifetimes = wish->lifetimes;
     status = check_lifetimes(store, &wish->lifetimes);
@@ -187,7 +216,7 @@ static int create_map(struct store *store, const struct map_wish *wish)
     if (status == PDICT_OK)
         status = pdict__commit(store, &commit);
     pdict__keyring_free(ring);
-    stored_free(&stored);
+    pdict__stored_free(&stored);
     return status == PDICT_EXISTS ? PDICT_OK : status;
 }
 
@@ -199,7 +228,9 @@ static int open_keyring(const struct store *store, const struct map_wish *wish,
 {
     int status;
 
-    if (!descriptor->cipher) {
+    const pdict_codec *cipher = pdict__descriptor_cipher(descriptor);
+
+    if (!cipher) {
         if (!wish->secret.bytes.data)
             return PDICT_OK;
         return pdict_fail(PDICT_NOT_ENCRYPTED,
@@ -209,12 +240,11 @@ static int open_keyring(const struct store *store, const struct map_wish *wish,
     if (!wish->secret.bytes.data)
         return pdict_fail(PDICT_NEED_KEY, "%s: map '%s' is encrypted; give its passphrase or key",
                           store->path, wish->name);
-    status = pdict__keyring_open(descriptor->cipher, descriptor->map_id, slice_of(&stored->keyring),
+    status = pdict__keyring_open(cipher, descriptor->map_id, slice_of(&stored->keyring),
                                  &wish->secret, &store->allocator, ring);
     if (status == PDICT_DAMAGED)
-        status = pdict__keyring_open(descriptor->cipher, descriptor->map_id,
-                                     slice_of(&stored->keyring_copy), &wish->secret,
-                                     &store->allocator, ring);
+        status = pdict__keyring_open(cipher, descriptor->map_id, slice_of(&stored->keyring_copy),
+                                     &wish->secret, &store->allocator, ring);
     return status;
 }
 
@@ -229,16 +259,18 @@ static int contradiction(const struct store *store, const struct map_wish *wish,
 
 static int agree_codecs(const struct map *map, const struct map_wish *wish)
 {
+    const struct settings *settings = pdict__settings(map);
     struct buf wanted = { .allocator = &map->store->allocator };
     int status;
 
-    if (!wish->has_codecs || pdict__codecs_agree(wish->codecs, &map->codecs))
+    if (!wish->has_codecs || pdict__codecs_agree(wish->codecs, &settings->codecs))
         return PDICT_OK;
     status = pdict__codecs_format(wish->codecs, &wanted);
     if (status == PDICT_OK)
         status = pdict__buf_append(&wanted, "", 1);
     if (status == PDICT_OK)
-        status = contradiction(map->store, wish, "codecs", (char *)wanted.data, map->codecs_text);
+        status =
+            contradiction(map->store, wish, "codecs", (char *)wanted.data, settings->codecs_text);
     pdict__buf_free(&wanted);
     return status;
 }
@@ -269,7 +301,7 @@ static int agree_lifetimes(const struct map *map, const struct map_wish *wish)
 
 static int agree(const struct map *map, const struct map_wish *wish, const struct limits *limits)
 {
-    const struct descriptor *descriptor = &map->descriptor;
+    const struct descriptor *descriptor = &pdict__settings(map)->descriptor;
     char wanted[24], actual[24];
     int status;
 
@@ -291,33 +323,6 @@ static int agree(const struct map *map, const struct map_wish *wish, const struc
     return agree_codecs(map, wish);
 }
 
-/* The codecs of the map, from their text, which must name what the descriptor vouches for. */
-static int parse_codecs(struct map *map, const struct stored_map *stored)
-{
-    const pdict_allocator *allocator = &map->store->allocator;
-    int status;
-
-    map->codecs_text = pdict__strdup(allocator, (char *)stored->codecs.data, stored->codecs.size);
-    if (!map->codecs_text)
-        return PDICT_NOMEM;
-    status = pdict__codecs_parse(map->codecs_text, allocator, &map->codecs);
-    /* What was written had passed this parser: here malformed means damaged. */
-    if (status == PDICT_INVAL || strlen(map->codecs_text) != stored->codecs.size)
-        return pdict_fail(
-            PDICT_DAMAGED,
-            "%s: the map's codecs '%s' are malformed; restore the store from a backup",
-            map->store->path, map->codecs_text);
-    if (status != PDICT_OK)
-        return status;
-    if (map->codecs.serializer.codec != map->descriptor.serializer ||
-        map->codecs.cipher.codec != map->descriptor.cipher)
-        return pdict_fail(PDICT_DAMAGED,
-                          "%s: the map's codecs '%s' are not those of its descriptor; restore the "
-                          "store from a backup",
-                          map->store->path, map->codecs_text);
-    return PDICT_OK;
-}
-
 static void map_free(struct map *map)
 {
     const pdict_allocator *allocator = &map->store->allocator;
@@ -326,8 +331,8 @@ static void map_free(struct map *map)
     pdict__flights_destroy(&map->flights);
     pdict__cache_free(atomic_load(&map->cache));
     pdict__pipeline_close(map->pipeline);
-    pdict__codecs_free(&map->codecs);
-    pdict__free(allocator, map->codecs_text);
+    pdict__settings_free(map, pdict__settings(map));
+    pthread_mutex_destroy(&map->settings_lock);
     pdict__free(allocator, map);
 }
 
@@ -345,29 +350,51 @@ static int read_dictionaries(void *ctx, struct buf *out)
     return status;
 }
 
+struct pipeline_config pdict__map_pipeline_config(struct map *map, const struct settings *settings)
+{
+    return (struct pipeline_config){
+        .descriptor = &settings->descriptor,
+        .codecs = &settings->codecs,
+        .allocator = &map->store->allocator,
+        .number = settings->number,
+        .read_dictionaries = read_dictionaries,
+        .refresh = pdict__settings_renew,
+        .ctx = map,
+    };
+}
+
+static int open_ring(const struct store *store, const struct map_wish *wish,
+                     const struct stored_map *stored, struct keyring **ring)
+{
+    struct descriptor descriptor;
+    int status = pdict__descriptor_decode(slice_of(&stored->descriptor), &descriptor);
+
+    *ring = NULL;
+    return status == PDICT_OK ? open_keyring(store, wish, stored, &descriptor, ring) : status;
+}
+
 static int build_pipeline(struct map *map, const struct map_wish *wish,
                           const struct stored_map *stored)
 {
-    struct pipeline_config config = { .descriptor = &map->descriptor,
-                                      .codecs = &map->codecs,
-                                      .allocator = &map->store->allocator,
-                                      .read_dictionaries = read_dictionaries,
-                                      .read_ctx = map };
+    struct pipeline_config config;
+    struct settings *settings;
+    struct keyring *ring;
     int status;
 
-    status = open_keyring(map->store, wish, stored, &map->descriptor, &config.ring);
-    if (status == PDICT_OK)
-        status = pdict__descriptor_verify(slice_of(&stored->descriptor), config.ring);
-    if (status == PDICT_OK)
-        status = parse_codecs(map, stored);
-    if (status == PDICT_OK)
+    if ((status = open_ring(map->store, wish, stored, &ring)) != PDICT_OK)
+        return status;
+    if ((status = pdict__settings_new(map, stored, ring, &settings)) == PDICT_OK) {
+        atomic_store(&map->settings, settings);
         status = agree(map, wish, &stored->limits);
+        config = pdict__map_pipeline_config(map, settings);
+        config.ring = ring;
+    }
     if (status == PDICT_OK)
         status = pdict__pipeline_open(&config, &map->pipeline);
     if (status == PDICT_OK && wish->opened_slot)
-        *wish->opened_slot = config.ring ? pdict__keyring_opened_slot(config.ring) : 0;
+        *wish->opened_slot = ring ? pdict__keyring_opened_slot(ring) : 0;
     if (status != PDICT_OK)
-        pdict__keyring_free(config.ring);
+        pdict__keyring_free(ring);
     return status;
 }
 
@@ -384,10 +411,8 @@ static int map_new(struct store *store, const struct map_wish *wish,
     map->lifetimes = stored->lifetimes;
     pdict__count_memo_init(&map->counted);
     pdict__flights_init(&map->flights, &store->allocator);
-    status = pdict__descriptor_decode(slice_of(&stored->descriptor), &map->descriptor);
-    if (status == PDICT_OK)
-        status = build_pipeline(map, wish, stored);
-    if (status != PDICT_OK) {
+    pthread_mutex_init(&map->settings_lock, NULL);
+    if ((status = build_pipeline(map, wish, stored)) != PDICT_OK) {
         map_free(map);
         return status;
     }
@@ -397,7 +422,7 @@ static int map_new(struct store *store, const struct map_wish *wish,
 
 /* ---- sharing ---- */
 
-/* The map of this number that is open already, or `fresh`, which is consumed either way. */
+/* The map of this number that is open already, or `fresh`. */
 static struct map *share(struct map *fresh)
 {
     struct store *store = fresh->store;
@@ -413,44 +438,18 @@ static struct map *share(struct map *fresh)
     }
     map->references++;
     pthread_mutex_unlock(&store->maps_lock);
-    if (map != fresh)
-        map_free(fresh);
     return map;
 }
 
-/* Every opener proves its secret, also when the map is open already. */
-int pdict__map_open_stored(struct store *store, const struct map_wish *wish,
-                           const struct stored_map *stored, struct map **out)
+/* The one that is open may have older settings than the fresh one. */
+static int join(struct map *map, struct map *fresh)
 {
-    struct map *fresh;
-    int status = map_new(store, wish, stored, &fresh);
-
-    if (status == PDICT_OK)
-        *out = share(fresh);
-    return status;
-}
-
-/* The values are copied out, so that a slow key derivation holds no snapshot. */
-int pdict__map_open(struct store *store, const struct map_wish *wish, struct map **out)
-{
-    struct stored_map stored;
     int status;
 
-    stored_init(&stored, &store->allocator);
-    status = load_stored(store, wish->name, &stored);
-    if (status == PDICT_NO_MAP && wish->may_create) {
-        status = create_map(store, wish);
-        if (status == PDICT_OK)
-            status = load_stored(store, wish->name, &stored);
-    } else if (status == PDICT_NO_MAP) {
-        status = pdict_fail(PDICT_NO_MAP,
-                            "%s has no map '%s'; create it with mode=rwc, or see "
-                            "which ones there are with `pdict maps`",
-                            store->path, wish->name);
-    }
-    if (status == PDICT_OK)
-        status = pdict__map_open_stored(store, wish, &stored, out);
-    stored_free(&stored);
+    if (map == fresh)
+        return PDICT_OK;
+    status = pdict__settings_adopt(map, pdict__pipeline_ring(fresh->pipeline));
+    map_free(fresh);
     return status;
 }
 
@@ -472,6 +471,50 @@ void pdict__map_release(struct map *map)
         return;
     pdict__access_free(map->access);
     map_free(map);
+}
+
+/* Every opener proves its secret, also when the map is open already. */
+int pdict__map_open_stored(struct store *store, const struct map_wish *wish,
+                           const struct stored_map *stored, struct map **out)
+{
+    struct map *map, *fresh;
+    int status = map_new(store, wish, stored, &fresh);
+
+    if (status != PDICT_OK)
+        return status;
+    map = share(fresh);
+    if ((status = join(map, fresh)) != PDICT_OK) {
+        pdict__map_release(map);
+        return status;
+    }
+    if (wish->proof)
+        *wish->proof = pdict__settings(map)->seal;
+    *out = map;
+    return PDICT_OK;
+}
+
+/* The values are copied out, so that a slow key derivation holds no snapshot. */
+int pdict__map_open(struct store *store, const struct map_wish *wish, struct map **out)
+{
+    struct stored_map stored;
+    int status;
+
+    pdict__stored_init(&stored, &store->allocator);
+    status = load_stored(store, wish->name, &stored);
+    if (status == PDICT_NO_MAP && wish->may_create) {
+        status = create_map(store, wish);
+        if (status == PDICT_OK)
+            status = load_stored(store, wish->name, &stored);
+    } else if (status == PDICT_NO_MAP) {
+        status = pdict_fail(PDICT_NO_MAP,
+                            "%s has no map '%s'; create it with mode=rwc, or see "
+                            "which ones there are with `pdict maps`",
+                            store->path, wish->name);
+    }
+    if (status == PDICT_OK)
+        status = pdict__map_open_stored(store, wish, &stored, out);
+    pdict__stored_free(&stored);
+    return status;
 }
 
 /* ---- the cache ---- */
@@ -512,7 +555,7 @@ static int make_cache(struct map *map, const struct cache_wish *wish, struct cac
         .secret = store->hash_secret,
         .budget = wish->budget,
         .is_sealed = wish->is_sealed,
-        .wipes = map->descriptor.cipher != NULL && !wish->is_sealed,
+        .wipes = pdict__settings(map)->seal != SEAL_NONE && !wish->is_sealed,
     };
     int status = pdict__cache_new(&config, out);
 
@@ -532,6 +575,10 @@ static int join_cache(struct map *map, const struct cache_wish *wish, struct cac
     *out = atomic_load(&map->cache);
     if (!*out)
         return make_cache(map, wish, out);
+    if (atomic_load(&(*out)->is_closed)) {
+        *out = NULL;
+        return PDICT_OK;
+    }
     if ((*out)->is_sealed != wish->is_sealed)
         return pdict_fail(PDICT_CONTRADICTION,
                           "%s: another handle of this map keeps its cache %s; use cache=sealed "

@@ -3,6 +3,8 @@
 #ifndef PDICT_MAP_MAP_H
 #define PDICT_MAP_MAP_H
 
+#include <limits.h>
+
 #include <pdict/pdict.h>
 
 #include "map/flight.h"
@@ -39,10 +41,10 @@ struct access; /* access.h */
 struct map {
     struct store *store;
     uint32_t number; /* in the engine; never reused */
-    struct descriptor descriptor;
     struct lifetimes lifetimes;
-    struct codecs codecs; /* of the map as a whole, with those for new writes */
-    char *codecs_text;
+    _Atomic(struct settings *) settings; /* of now; NULL while it is made */
+    pthread_mutex_t settings_lock;       /* held while they are replaced */
+    unsigned n_seals;                    /* under settings_lock */
     struct pipeline *pipeline;
     struct count_memo counted;
     struct flights flights;
@@ -79,6 +81,7 @@ struct map_wish {
     bool may_create;
     int64_t timeout_ms;
     unsigned *opened_slot; /* NULL, or receives the slot that the secret opened; 0: none */
+    unsigned *proof;       /* NULL, or receives what pdict.proof is to be */
 };
 
 /* The SYSTEM values of a map, copied out of a snapshot; empty: there is none. */
@@ -86,8 +89,19 @@ struct stored_map {
     uint32_t number;
     struct limits limits;
     struct lifetimes lifetimes;
+    uint64_t generation; /* of the store, before they were read; 0: not known */
     struct buf descriptor, codecs, keyring, keyring_copy;
 };
+
+void pdict__stored_init(struct stored_map *stored, const pdict_allocator *allocator);
+void pdict__stored_free(struct stored_map *stored);
+/* Of the map whose number is set, from a snapshot of its own. PDICT_NO_MAP: it is gone. */
+int pdict__stored_load(struct store *store, struct stored_map *stored);
+/* The keyring, or its copy, by the master key of one that was open. */
+int pdict__stored_reopen(const struct stored_map *stored, const struct keyring *opened,
+                         struct keyring **out);
+/* For the pipeline of a map. */
+struct pipeline_config pdict__map_pipeline_config(struct map *map, const struct settings *settings);
 
 /* Find or make a map, believe its secret and refuse contradictions. Statuses as pdict_open(). */
 int pdict__map_open(struct store *store, const struct map_wish *wish, struct map **out);
@@ -120,6 +134,38 @@ int pdict__map_name_check(const char *name);
 #define SYSTEM_KEYRING_COPY "keyring.copy"
 #define SYSTEM_DICTIONARIES "dictionaries"
 
+/* ---- settings.c: what a map says about itself, while others may change it ---- */
+
+/* Never change but for their number: others take their place, and they stay until the map closes. */
+struct settings {
+    _Atomic uint64_t number; /* generation of the store, before they were read */
+    uint64_t hash;           /* of the texts */
+    struct descriptor descriptor;
+    struct codecs codecs; /* of the map as a whole, with those for new writes */
+    char *codecs_text;
+    unsigned seal; /* SEAL_NONE, SEAL_LOCKED, or a number for each time that a secret was proven */
+    struct settings *before;
+};
+
+#define SEAL_NONE   0        /* not encrypted */
+#define SEAL_LOCKED UINT_MAX /* encrypted since, and nobody here has the key */
+
+static inline struct settings *pdict__settings(const struct map *map)
+{
+    return atomic_load_explicit(&map->settings, memory_order_acquire);
+}
+
+/* What is stored, read and believed by this ring, which is NULL exactly when it is not encrypted. */
+int pdict__settings_new(struct map *map, const struct stored_map *stored,
+                        const struct keyring *ring, struct settings **out);
+void pdict__settings_free(const struct map *map, struct settings *settings); /* and all before */
+/* Read them again if they are not those of the store. PDICT_NEED_KEY: not for this handle. */
+int pdict__settings_refresh(const pdict *d);
+/* The same for a pipeline (struct map as ctx), whatever the handle. */
+int pdict__settings_renew(void *ctx);
+/* The same, having proven a secret: `ring` is open. */
+int pdict__settings_adopt(struct map *map, const struct keyring *ring);
+
 /* ---- handles (open/open.c makes and closes them) ---- */
 
 struct pdict {
@@ -134,6 +180,7 @@ struct pdict {
     int64_t sync_within_ms; /* of ordered commits */
     int64_t timeout_ms;
     unsigned opened_slot;     /* 0: not encrypted */
+    atomic_uint proof;        /* as settings->seal, if this handle may read what was sealed so */
     struct listener listener; /* fn NULL: none */
     int64_t delay_us;         /* commit_delay */
     int64_t stale_ok_ms;
@@ -150,16 +197,41 @@ struct pdict_store {
 int pdict__txn_begin_read(const pdict *d, void **reader);
 void pdict__txn_end_read(const pdict *d);
 int pdict__txn_row_get(const pdict *d, pdict_slice key, pdict_row *row);
-int pdict__txn_change(const pdict *d, pdict_change *changes, size_t count);
+int pdict__txn_change(const pdict *d, pdict_change *changes, size_t count,
+                      const struct generation_ref *sealed);
 int pdict__txn_count(const pdict *d, uint64_t *out);
+/* The settings when its snapshot began. */
+struct generation_ref pdict__txn_settings(const pdict *d);
 /* PDICT_MISUSE, naming the call, when the handle is a transaction. */
 int pdict__not_inside(const pdict *d, const char *call);
+
+/* Are the settings those of the store, and may the handle use the map? Asked by each call before it
+ * begins to read, and before it commits. PDICT_NEED_KEY. */
+static inline int pdict__settings_check(const pdict *d)
+{
+    struct settings *settings = pdict__settings(d->map);
+    uint64_t number = atomic_load_explicit(&settings->number, memory_order_acquire);
+
+    if (pdict__generation_holds(d->map->store, number) &&
+        (settings->seal == SEAL_NONE ||
+         settings->seal == atomic_load_explicit(&d->proof, memory_order_relaxed)))
+        return PDICT_OK;
+    return pdict__settings_refresh(d);
+}
 
 /* Begin a read on the handle's store; a transaction has begun its own. */
 static inline int pdict__begin(const pdict *d, void **reader)
 {
-    return d->part ? pdict__txn_begin_read(d, reader) : pdict__read_begin(d->map->store, reader);
+    int status;
+
+    if (d->part)
+        return pdict__txn_begin_read(d, reader);
+    status = pdict__settings_check(d);
+    return status == PDICT_OK ? pdict__read_begin(d->map->store, reader) : status;
 }
+
+/* A bench for a call: that of a transaction keeps to the settings of its snapshot. */
+struct workbench *pdict__bench_for(const pdict *d);
 
 static inline void pdict__end(const pdict *d, void *reader)
 {
@@ -179,7 +251,7 @@ static inline int pdict__hide(const pdict *d, pdict_slice *key, struct hidden_ke
 {
     int status;
 
-    if (!d->map->descriptor.hides_names)
+    if (!pdict__settings(d->map)->descriptor.hides_names)
         return PDICT_OK;
     status = pdict__hidden_key(d->map->pipeline, *key, room);
     *key = pdict_bytes(room->bytes, sizeof(room->bytes));
@@ -188,7 +260,9 @@ static inline int pdict__hide(const pdict *d, pdict_slice *key, struct hidden_ke
 
 static inline pdict_slice pdict__name_of(const pdict *d, pdict_slice key)
 {
-    return d->map->descriptor.hides_names ? ((const struct hidden_key *)key.data)->name : key;
+    return pdict__settings(d->map)->descriptor.hides_names
+               ? ((const struct hidden_key *)key.data)->name
+               : key;
 }
 
 static inline int64_t pdict__handle_now(const pdict *d)
@@ -210,9 +284,11 @@ int pdict__commit_for(const pdict *d, struct commit *commit, unsigned durability
 int pdict__commit(struct store *store, struct commit *commit);
 /* Tell who listens of removals, with no lock held; the error text of `status` stays. */
 void pdict__tell(struct store *store, struct telling *telling, int status);
-/* Commit changes with the handle's settings; durability 0: the handle's. `prepared` is for the cache, see pdict__cache_prepare(), and taken over; NULL: nothing. */
-int pdict__change(const pdict *d, pdict_change *changes, size_t count, unsigned durability,
-                  struct entry *prepared);
+/* Commit changes with the handle's settings; durability 0: the handle's. `sealed`: the settings by
+ * which the records were made; NULL: there are none. `prepared` is for the cache, see
+ * pdict__cache_prepare(), and taken over; NULL: nothing. */
+int pdict__change(const pdict *d, pdict_change *changes, size_t count,
+                  const struct generation_ref *sealed, unsigned durability, struct entry *prepared);
 /* A get around the cache; `out` is zeroed. */
 int pdict__get_uncached(const pdict *d, pdict_slice key, pdict_view *out);
 
@@ -252,6 +328,12 @@ void pdict__use_puts(const pdict *d, const pdict_change *changes, size_t count);
 /* When the row of a key was last used, or created, as far as this process knows. */
 int pdict__last_used(const pdict *d, void *reader, pdict_slice key, const pdict_row *row,
                      int64_t *accessed_ms);
+/* ---- reseal.c: records that were made by settings of yesterday ---- */
+
+/* Make the records of the puts anew by the settings of now, in `records`; *sealed says by which they
+ * are made, before and after. */
+int pdict__reseal(const pdict *d, pdict_change *changes, size_t count,
+                  struct generation_ref *sealed, struct buf *records);
 
 /* ---- slices.c: many changes in several commits ---- */
 

@@ -177,6 +177,7 @@ static int add_inside(void *ctx, struct store *store, void *txn)
 
 static int add_in_transaction(struct addition *a)
 {
+    struct generation_ref sealed;
     void *reader;
     int status;
 
@@ -184,17 +185,30 @@ static int add_in_transaction(struct addition *a)
         return status;
     status = make_change(a, reader);
     pdict__end(a->d, reader);
-    return status == PDICT_OK ? pdict__change(a->d, &a->change, 1, 0, NULL) : status;
+    sealed = pdict__bench_settings(a->bench);
+    return status == PDICT_OK ? pdict__change(a->d, &a->change, 1, &sealed, 0, NULL) : status;
+}
+
+static int try_to_add(struct addition *a)
+{
+    struct commit commit = { .map = a->d->map->number,
+                             .changes = &a->change,
+                             .count = 1,
+                             .generation = pdict__bench_settings(a->bench).number,
+                             .prepare = add_inside,
+                             .ctx = a };
+
+    return pdict__commit_for(a->d, &commit, a->plan.durability);
 }
 
 static int commit_addition(struct addition *a)
 {
-    struct commit commit = {
-        .map = a->d->map->number, .changes = &a->change, .count = 1, .prepare = add_inside, .ctx = a
-    };
-    int status =
-        a->d->part ? add_in_transaction(a) : pdict__commit_for(a->d, &commit, a->plan.durability);
+    int status = a->d->part ? add_in_transaction(a) : try_to_add(a);
 
+    while (status == COMMIT_STALE && (status = pdict__settings_check(a->d)) == PDICT_OK) {
+        pdict__bench_renew(a->d->map->pipeline, a->bench);
+        status = try_to_add(a);
+    }
     if (status != PDICT_OK)
         return status;
     if (!a->d->part)
@@ -215,9 +229,11 @@ int pdict_add(pdict *d, pdict_slice key, int64_t delta, const pdict_put_options 
         return status;
     if (a.plan.condition != PDICT_IF_ANY)
         return fail_flags("add");
+    if ((status = pdict__settings_check(d)) != PDICT_OK)
+        return status;
     if ((status = pdict__hide(d, &a.change.row.key, &room)) != PDICT_OK)
         return status;
-    a.bench = pdict__bench_take(d->map->pipeline);
+    a.bench = pdict__bench_for(d);
     if (!a.bench)
         return PDICT_NOMEM;
     status = find_kind(&a);
@@ -259,7 +275,7 @@ static int del_version(const pdict *d, pdict_slice key, uint64_t version, unsign
 
     if ((status = pdict__hide(d, &change.row.key, &room)) != PDICT_OK)
         return status;
-    status = pdict__change(d, &change, 1, durability, NULL);
+    status = pdict__change(d, &change, 1, NULL, durability, NULL);
     return status == PDICT_OK ? change.status : status;
 }
 

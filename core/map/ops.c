@@ -72,6 +72,8 @@ int pdict__commit_for(const pdict *d, struct commit *commit, unsigned durability
 {
     int status = check_writable(d);
 
+    if (status == PDICT_OK)
+        status = pdict__settings_check(d);
     commit->durability = durability ? (int)durability : d->durability;
     commit->sync_within_ms = d->sync_within_ms;
     commit->timeout_ms = d->timeout_ms;
@@ -79,24 +81,48 @@ int pdict__commit_for(const pdict *d, struct commit *commit, unsigned durability
     return status == PDICT_OK ? pdict__commit(d->map->store, commit) : status;
 }
 
-int pdict__change(const pdict *d, pdict_change *changes, size_t count, unsigned durability,
-                  struct entry *prepared)
+/* The settings moved while the records were on their way. */
+static int change_anew(const pdict *d, pdict_change *changes, size_t count,
+                       struct generation_ref sealed, unsigned durability)
 {
-    struct commit commit = {
-        .map = d->map->number, .changes = changes, .count = count, .prepared = prepared
-    };
+    struct buf records = { .allocator = &d->map->store->allocator };
+    int status = COMMIT_STALE;
+
+    while (status == COMMIT_STALE) {
+        struct commit commit = { .map = d->map->number, .changes = changes, .count = count };
+
+        if ((status = pdict__settings_check(d)) == PDICT_OK)
+            status = pdict__reseal(d, changes, count, &sealed, &records);
+        commit.generation = sealed.number;
+        if (status == PDICT_OK)
+            status = pdict__commit_for(d, &commit, durability);
+    }
+    pdict__buf_free(&records);
+    return status;
+}
+
+int pdict__change(const pdict *d, pdict_change *changes, size_t count,
+                  const struct generation_ref *sealed, unsigned durability, struct entry *prepared)
+{
+    struct commit commit = { .map = d->map->number,
+                             .changes = changes,
+                             .count = count,
+                             .generation = sealed ? sealed->number : 0,
+                             .prepared = prepared };
     int status;
 
     if (!d->part) {
         status = pdict__commit_for(d, &commit, durability);
         if (commit.prepared)
             pdict__entry_free(d->cache, commit.prepared);
+        if (status == COMMIT_STALE)
+            status = change_anew(d, changes, count, *sealed, durability);
         if (status == PDICT_OK)
             pdict__use_puts(d, changes, count);
         return status;
     }
     status = check_writable(d);
-    return status == PDICT_OK ? pdict__txn_change(d, changes, count) : status;
+    return status == PDICT_OK ? pdict__txn_change(d, changes, count, sealed) : status;
 }
 
 /* ---- reading ---- */
@@ -139,7 +165,7 @@ int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader_fn, void *c
     if (is_there) {
         row.key = key;
         created_ms = row.created_ms;
-        bench = pdict__bench_take(d->map->pipeline);
+        bench = pdict__bench_for(d);
         status = bench ? show(d, bench, &row, reader_fn, ctx) : PDICT_NOMEM;
         if (bench)
             pdict__bench_give(d->map->pipeline, bench);
@@ -217,9 +243,13 @@ int pdict_meta_get(pdict *d, pdict_slice key, pdict_meta *out)
 
 int pdict_count(pdict *d, uint64_t *out)
 {
+    int status;
+
     *out = 0;
     if (d->part)
         return pdict__txn_count(d, out);
+    if ((status = pdict__settings_check(d)) != PDICT_OK)
+        return status;
     return pdict__map_count(d->map, pdict__handle_now(d), out);
 }
 
@@ -303,6 +333,7 @@ static int put_record(const pdict *d, struct workbench *bench, const struct put_
                       pdict_slice value, pdict_change *change)
 {
     struct binding binding = { change->row.key, change->row.version, change->row.expires_ms };
+    struct generation_ref sealed = pdict__bench_settings(bench);
     int status;
 
     if (plan->kind == PDICT_CHANGE_PUT) {
@@ -311,7 +342,8 @@ static int put_record(const pdict *d, struct workbench *bench, const struct put_
         if (status != PDICT_OK)
             return status;
     }
-    status = pdict__change(d, change, 1, plan->durability, pdict__cache_prepare(d, change, value));
+    status = pdict__change(d, change, 1, &sealed, plan->durability,
+                           pdict__cache_prepare(d, change, value));
     return status == PDICT_OK ? change->status : status;
 }
 
@@ -348,7 +380,9 @@ int pdict_put(pdict *d, pdict_slice key, pdict_slice value, const pdict_put_opti
     change.if_version = plan.if_version;
     change.row.expires_ms = plan.expires_ms;
     change.row.created_ms = plan.created_ms;
-    bench = pdict__bench_take(d->map->pipeline);
+    if ((status = pdict__settings_check(d)) != PDICT_OK)
+        return status;
+    bench = pdict__bench_for(d);
     if (!bench)
         return PDICT_NOMEM;
     status = pdict__put_result(&plan, plan.kind, put_record(d, bench, &plan, value, &change));
@@ -368,6 +402,7 @@ int pdict_del(pdict *d, pdict_slice key)
 
     if ((status = pdict__hide(d, &change.row.key, &room)) != PDICT_OK)
         return status;
-    status = pdict__change(d, &change, 1, 0, pdict__cache_prepare(d, &change, change.row.value));
+    status =
+        pdict__change(d, &change, 1, NULL, 0, pdict__cache_prepare(d, &change, change.row.value));
     return status == PDICT_OK ? change.status : status;
 }

@@ -4,8 +4,10 @@
 
 static int check_encrypted(const pdict *d)
 {
-    if (d->map->descriptor.cipher)
-        return PDICT_OK;
+    int status = pdict__settings_check(d);
+
+    if (status != PDICT_OK || pdict__settings(d->map)->seal != SEAL_NONE)
+        return status;
     return pdict_fail(PDICT_NOT_ENCRYPTED, "%s: map '%s' is not encrypted, so it has no slots",
                       d->map->store->path, d->name);
 }

@@ -55,6 +55,7 @@ static int try_once(const struct touch *touch, struct workbench *bench)
     pdict_change change = { .kind = PDICT_CHANGE_PUT,
                             .condition = PDICT_IF_VERSION,
                             .row = { .key = touch->key, .expires_ms = deadline(touch) } };
+    struct generation_ref sealed;
     void *reader;
     int status;
 
@@ -65,10 +66,12 @@ static int try_once(const struct touch *touch, struct workbench *bench)
         change.kind = PDICT_CHANGE_DEL;
     if ((status = pdict__begin(touch->d, &reader)) != PDICT_OK)
         return status;
+    pdict__bench_renew(touch->d->map->pipeline, bench);
     status = prepare(touch, bench, reader, &change);
+    sealed = pdict__bench_settings(bench);
     pdict__end(touch->d, reader);
     if (status == PDICT_OK)
-        status = pdict__change(touch->d, &change, 1, 0, NULL);
+        status = pdict__change(touch->d, &change, 1, &sealed, 0, NULL);
     return status == PDICT_OK ? change.status : status;
 }
 

@@ -144,16 +144,26 @@ static int add_inside(void *ctx, struct store *store, void *txn)
     return status;
 }
 
-/* Committed before it is used: no record ever names one that is not there. */
-static int add(pdict *d, struct addition *addition)
+static int try_to_add(pdict *d, struct addition *addition)
 {
     struct commit commit = { .durability = PDICT_FULL_SYNC,
                              .timeout_ms = d->timeout_ms,
+                             .generation = atomic_load(&pdict__settings(d->map)->number),
                              .work = add_inside,
+                             .changes_settings = true,
                              .keeps_rows = true,
                              .ctx = addition };
-    int status = pdict__commit(d->map->store, &commit);
 
+    return pdict__commit(d->map->store, &commit);
+}
+
+/* Committed before it is used: no record ever names one that is not there. */
+static int add(pdict *d, struct addition *addition)
+{
+    int status = COMMIT_STALE;
+
+    while (status == COMMIT_STALE && (status = pdict__settings_check(d)) == PDICT_OK)
+        status = try_to_add(d, addition);
     return status == PDICT_OK ? pdict__dictionaries_load(d->map->pipeline) : status;
 }
 
@@ -163,7 +173,7 @@ static int train(struct training *training, pdict_train_result *result)
 {
     pdict *d = training->d;
     const pdict_allocator *allocator = &d->map->store->allocator;
-    const pdict_codec *cipher = d->map->descriptor.cipher;
+    const pdict_codec *cipher = pdict__descriptor_cipher(&pdict__settings(d->map)->descriptor);
     void (*wipe)(void *, size_t) = cipher ? cipher->cipher->wipe : NULL;
     struct trained trained = { .bytes = { .allocator = allocator, .wipe = wipe } };
     struct addition addition = { .map = d->map };
@@ -250,7 +260,7 @@ void pdict__train_if_due(pdict *d, size_t bytes)
     struct map *map = d->map;
     uint64_t due = atomic_load_explicit(&map->train_at, memory_order_relaxed), sum;
 
-    if (d->part || !map->codecs.compressor.has_dictionary || due == UINT64_MAX)
+    if (d->part || !pdict__settings(map)->codecs.compressor.has_dictionary || due == UINT64_MAX)
         return;
     due = due ? due : FIRST_TRAIN_AT;
     sum = atomic_fetch_add_explicit(&map->untrained_bytes, bytes, memory_order_relaxed) + bytes;

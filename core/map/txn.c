@@ -24,6 +24,7 @@ static int add_map(struct txn *txn, const pdict *d, pdict **out)
     if (!part)
         return PDICT_NOMEM;
     part->handle = *d;
+    part->settings = pdict__pipeline_settings(d->map->pipeline);
     /* What it reads is of its snapshot, and what it writes is for nobody else yet. */
     part->handle.near = part->handle.cache = NULL;
     part->handle.part = part;
@@ -36,7 +37,10 @@ static int add_map(struct txn *txn, const pdict *d, pdict **out)
 
 static int begin(struct txn *txn, const pdict *d, pdict **out)
 {
-    int status = pdict__random(&txn->seed, sizeof(txn->seed));
+    int status = pdict__settings_check(d);
+
+    if (status == PDICT_OK)
+        status = pdict__random(&txn->seed, sizeof(txn->seed));
 
     if (status == PDICT_OK)
         status = add_map(txn, d, out);
@@ -75,6 +79,7 @@ int pdict_begin(pdict *d, unsigned flags, pdict **out)
 int pdict_join(pdict *txn, pdict *d, pdict **out)
 {
     struct txn_map *part = txn->part;
+    int status;
 
     *out = NULL;
     if (!part || d->part)
@@ -90,6 +95,8 @@ int pdict_join(pdict *txn, pdict *d, pdict **out)
             return PDICT_OK;
         }
     }
+    if ((status = pdict__settings_check(d)) != PDICT_OK)
+        return status;
     return add_map(txn->part->txn, d, out);
 }
 
@@ -217,6 +224,7 @@ static int write_out(struct txn_commit *commit)
     if ((status = fill_commit(commit)) != PDICT_OK)
         return status;
     pdict__hold_end(commit->txn->store, &commit->txn->hold);
+    first->generation = pdict__txn_oldest(commit->txn);
     first->prepare = validate;
     first->ctx = commit;
     first->is_held = commit->txn->is_exclusive;
@@ -227,7 +235,7 @@ static int write_out(struct txn_commit *commit)
     return status;
 }
 
-static int commit_writes(struct txn *txn, size_t n_maps)
+static int try_to_commit(struct txn *txn, size_t n_maps)
 {
     const pdict_allocator *allocator = &txn->store->allocator;
     struct txn_commit commit = { .txn = txn };
@@ -240,6 +248,15 @@ static int commit_writes(struct txn *txn, size_t n_maps)
         pdict__free(allocator, commit.parts[i].changes);
     }
     pdict__free(allocator, commit.parts);
+    return status;
+}
+
+static int commit_writes(struct txn *txn, size_t n_maps)
+{
+    int status = try_to_commit(txn, n_maps);
+
+    while (status == COMMIT_STALE && (status = pdict__txn_reseal(txn)) == PDICT_OK)
+        status = try_to_commit(txn, n_maps);
     return status;
 }
 

@@ -31,6 +31,7 @@ struct txn_row {
     struct txn_state now;
     uint8_t *record;
     size_t record_size;
+    struct generation_ref sealed; /* what the record was made by */
     uint64_t place;  /* in the order of insertion, behind all stored rows; 0: that of the base */
     bool is_dropped; /* the base was deleted, whatever was put since */
 };
@@ -48,6 +49,7 @@ struct txn_range {
 struct txn_map {
     struct pdict handle; /* what the caller holds; a copy of that of the map, and `part` */
     struct txn *txn;
+    struct generation_ref settings; /* when the map joined */
     struct txn_map *next;
     struct txn_row **buckets;
     size_t n_buckets, n_rows, n_written;
@@ -81,6 +83,13 @@ void pdict__txn_note_read(struct txn_map *part, struct txn_row *row);
 void pdict__txn_rows_free(struct txn_map *part);
 /* All written rows in an array; those with a place behind the others, in its order. Owned. */
 int pdict__txn_written_rows(const struct txn_map *part, struct txn_row ***out);
+
+/* ---- txn_seal.c ---- */
+
+/* The earliest settings by which one of its records was made; 0: there is none. */
+uint64_t pdict__txn_oldest(const struct txn *txn);
+/* Make all its records anew by the settings of now. */
+int pdict__txn_reseal(struct txn *txn);
 
 /* ---- txn_ranges.c ---- */
 

@@ -13,6 +13,11 @@ int pdict__not_inside(const pdict *d, const char *call)
         "%s() does not work inside a transaction; call it on the map, before or after", call);
 }
 
+struct generation_ref pdict__txn_settings(const pdict *d)
+{
+    return d->part->settings;
+}
+
 int pdict__txn_begin_read(const pdict *d, void **reader)
 {
     int status = pdict__store_check(d->map->store);
@@ -141,7 +146,8 @@ static void drop_row(struct txn_row *row)
 }
 
 /* Cannot fail; the record is the row's from then on, if it is used. */
-static void make_write(struct txn_map *part, pdict_change *change, struct write *write)
+static void make_write(struct txn_map *part, pdict_change *change, struct write *write,
+                       const struct generation_ref *sealed)
 {
     int64_t now_ms = pdict__handle_now(&part->handle);
     struct txn_row *row = write->row;
@@ -156,6 +162,8 @@ static void make_write(struct txn_map *part, pdict_change *change, struct write 
     pdict__free(&part->txn->store->allocator, row->record);
     row->record = write->record;
     write->record = NULL;
+    if (sealed)
+        row->sealed = *sealed;
     if (change->kind == PDICT_CHANGE_PUT)
         put_row(part, row, change, is_live, now_ms);
     else
@@ -164,7 +172,8 @@ static void make_write(struct txn_map *part, pdict_change *change, struct write 
     row->is_written = true;
 }
 
-static int change_inside(const pdict *d, pdict_change *changes, size_t count)
+static int change_inside(const pdict *d, pdict_change *changes, size_t count,
+                         const struct generation_ref *sealed)
 {
     const pdict_allocator *allocator = &d->map->store->allocator;
     struct write *writes;
@@ -176,21 +185,22 @@ static int change_inside(const pdict *d, pdict_change *changes, size_t count)
     for (size_t i = 0; i < count && status == PDICT_OK; i++)
         status = prepare_write(d->part, &changes[i], &writes[i]);
     for (size_t i = 0; i < count && status == PDICT_OK; i++)
-        make_write(d->part, &changes[i], &writes[i]);
+        make_write(d->part, &changes[i], &writes[i], sealed);
     for (size_t i = 0; i < count; i++)
         pdict__free(allocator, writes[i].record);
     pdict__free(allocator, writes);
     return status;
 }
 
-int pdict__txn_change(const pdict *d, pdict_change *changes, size_t count)
+int pdict__txn_change(const pdict *d, pdict_change *changes, size_t count,
+                      const struct generation_ref *sealed)
 {
     void *reader;
     int status = pdict__txn_begin_read(d, &reader);
 
     if (status != PDICT_OK)
         return status;
-    status = change_inside(d, changes, count);
+    status = change_inside(d, changes, count, sealed);
     pdict__txn_end_read(d);
     return status;
 }

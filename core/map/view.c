@@ -49,7 +49,8 @@ int pdict__view_fill(const pdict *d, struct workbench *bench, const pdict_row *r
 {
     struct map *map = d->map;
     struct block_sink target = { .allocator = &map->store->allocator,
-                                 .cipher = map->descriptor.cipher };
+                                 .cipher =
+                                     pdict__descriptor_cipher(&pdict__settings(map)->descriptor) };
     struct sink sink = { reserve, &target };
     struct binding binding = { row->key, row->version, row->expires_ms };
     pdict_slice value;

@@ -208,7 +208,7 @@ static int open_cache(pdict *d, const struct cache_wish *wish)
     int status = pdict__map_cache(d->map, wish, &d->cache);
 
     if (status == PDICT_OK && !wish->is_sealed && wish->coherence != COHERENCE_BOUNDED &&
-        !d->map->descriptor.hides_names)
+        !pdict__settings(d->map)->descriptor.hides_names)
         d->near = d->cache;
     return status;
 }
@@ -243,7 +243,7 @@ static int open_access(pdict *d, const struct opening *opening, int64_t granular
 /* What goes is known by the key of its row. */
 static int check_listener(const pdict *d, const struct opening *opening)
 {
-    if (!opening->options.on_removed || !d->map->descriptor.hides_names)
+    if (!opening->options.on_removed || !pdict__settings(d->map)->descriptor.hides_names)
         return PDICT_OK;
     return pdict_fail(PDICT_UNSUPPORTED,
                       "%s: map '%s' hides its keys (names=hidden), so nobody can be told which of "
@@ -265,6 +265,7 @@ static int fill_handle(pdict *d, const struct opening *opening, struct store *st
     struct map_wish wish = map_wish(opening);
     struct cache_wish cache_wish;
     int64_t granularity_ms;
+    unsigned proof;
     int status;
 
     if ((status = pdict__settings_lifetimes(&opening->settings, &wish.lifetimes)) != PDICT_OK)
@@ -283,9 +284,11 @@ static int fill_handle(pdict *d, const struct opening *opening, struct store *st
     d->stale_ok_ms = number(opening, OPTION_STALE_OK);
     pdict__keep_stale(store, d->stale_ok_ms);
     wish.opened_slot = &d->opened_slot;
+    wish.proof = &proof;
     d->delay_us = number(opening, OPTION_COMMIT_DELAY);
     if ((status = pdict__map_open(store, &wish, &d->map)) != PDICT_OK)
         return status;
+    atomic_init(&d->proof, proof);
     status = open_cache(d, &cache_wish);
     if (status == PDICT_OK)
         status = open_access(d, opening, granularity_ms);

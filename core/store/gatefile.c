@@ -208,6 +208,7 @@ static int make_page(struct gatefile *gatefile, const struct stat *store)
         return status;
     if ((errno = mutex_init(&gatefile->page->mutex)) != 0)
         return fail_step(gatefile->path, "making a mutex");
+    atomic_store(&gatefile->page->generation, GENERATION_FIRST);
     status = pdict__random(gatefile->page->secret, sizeof(gatefile->page->secret));
     if (status == PDICT_OK)
         own_head(&gatefile->page->head);

@@ -9,7 +9,10 @@
 #include "store/ring.h"
 
 #define GATEFILE_ENDING "-pdict"
-#define GATEFILE_LAYOUT 2
+#define GATEFILE_LAYOUT 3
+
+/* Of the settings of all maps. */
+#define GENERATION_FIRST 2
 
 #define BOOT_ID_SIZE     40
 #define RING_SECRET_SIZE 192
@@ -30,6 +33,7 @@ struct gate_page {
     _Atomic uint64_t is_poisoned;
     _Atomic int64_t checkpoint_wanted_ms; /* steady clock; 0: by nobody */
     uint64_t limits_word;                 /* moves when limits do; under the mutex */
+    _Atomic uint64_t generation;          /* as in shared.c */
     uint8_t secret[RING_SECRET_SIZE];     /* random, of this page */
     struct ring ring;
     struct memos memos;

@@ -13,13 +13,20 @@ int pdict__shared_join(struct store *store, const struct store_config *config)
 {
     const unsigned sharing = PDICT_CAP_FILE | PDICT_CAP_MULTI_PROCESS;
 
+    int status;
+
     store->gatefile = (struct gatefile){ .fd = -1, .store_fd = -1 };
+    atomic_init(&store->own_generation, GENERATION_FIRST);
+    store->generation = &store->own_generation;
     if ((pdict__stack_base(config->stack)->capabilities & sharing) != sharing) {
         store->own_memos = pdict__calloc(&store->allocator, 1, sizeof(*store->own_memos));
         return store->own_memos ? PDICT_OK : PDICT_NOMEM;
     }
-    return pdict__gatefile_join(store->path, store->is_read_only, config->timeout_ms,
-                                &store->allocator, &store->gatefile);
+    status = pdict__gatefile_join(store->path, store->is_read_only, config->timeout_ms,
+                                  &store->allocator, &store->gatefile);
+    if (store->gatefile.page)
+        store->generation = &store->gatefile.page->generation;
+    return status;
 }
 
 void pdict__shared_part(struct store *store)
@@ -117,6 +124,9 @@ int pdict__shared_enter(struct store *store, int64_t deadline_ms)
         return pdict_fail(PDICT_IO, "%s: locking it failed: %s", store->gatefile.path,
                           strerror(rc));
     atomic_store_explicit(&page->ring.is_held, 1, memory_order_release);
+    /* Who was about to change settings died, and may have done so. */
+    if (pdict__generation(store) % 2 != 0)
+        pdict__generation_even(store);
     if ((status = check_inside(store)) != PDICT_OK)
         pdict__shared_leave(store);
     return status;
@@ -130,6 +140,25 @@ void pdict__shared_leave(struct store *store)
         return;
     atomic_store_explicit(&page->ring.is_held, 0, memory_order_release);
     pthread_mutex_unlock(&page->mutex);
+}
+
+/* ---- the generation ---- */
+
+/* A reader that found nothing to join hears of nothing. */
+bool pdict__generation_is_shared(const struct store *store)
+{
+    return store->gatefile.page || !store->is_read_only;
+}
+
+/* Only whoever has the gate changes it. */
+void pdict__generation_odd(struct store *store)
+{
+    atomic_fetch_add_explicit(store->generation, 1, memory_order_seq_cst);
+}
+
+void pdict__generation_even(struct store *store)
+{
+    atomic_fetch_add_explicit(store->generation, 1, memory_order_seq_cst);
 }
 
 /* ---- poison ---- */

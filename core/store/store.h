@@ -242,6 +242,10 @@ struct store {
     struct memos *own_memos;     /* where no gate file has them */
     _Atomic int64_t stale_ok_ms; /* the longest that a handle here has asked for */
     atomic_bool is_poisoned;
+    /* Of the settings of all maps, see pdict__generation(); shared with other processes or, where
+     * there is nothing shared, one's own. */
+    _Atomic uint64_t *generation;
+    _Atomic uint64_t own_generation;
     const volatile uint64_t *words[2]; /* the change token; NULL: the backend keeps none */
 
     /* Under the gate: */
@@ -304,6 +308,26 @@ void pdict__remember(struct store *store, enum memo_kind kind, uint64_t hash, ui
  * the store. */
 void pdict__keep_stale(struct store *store, int64_t stale_ok_ms);
 int64_t pdict__stale_kept_ms(const struct store *store);
+/*
+ * The generation: a number that moves whenever a map's settings do (codecs, keys, dictionaries). Odd
+ * while a commit is about to change them: then they are to be read anew each time. What was made by
+ * settings that were read behind a number is up to date while the number stays.
+ */
+static inline uint64_t pdict__generation(const struct store *store)
+{
+    return atomic_load_explicit(store->generation, memory_order_acquire);
+}
+
+static inline bool pdict__generation_holds(const struct store *store, uint64_t number)
+{
+    return number % 2 == 0 && pdict__generation(store) == number;
+}
+
+/* Do all hear of it who have the store open? */
+bool pdict__generation_is_shared(const struct store *store);
+/* Around a commit that changes settings, with the gate held. */
+void pdict__generation_odd(struct store *store);
+void pdict__generation_even(struct store *store);
 /* NULL: none. The secret is for the hashes in it, the same for all who share it. */
 struct ring *pdict__shared_ring(const struct store *store);
 const uint8_t *pdict__shared_secret(const struct store *store);
@@ -350,7 +374,10 @@ struct commit {
     int64_t sync_within_ms; /* with PDICT_ORDERED: synced so long after it; 0: when it comes */
     int64_t timeout_ms;     /* until it is taken */
     int64_t delay_us;       /* wait so long for company, when it leads */
-    bool is_held;           /* between pdict__writer_hold() and pdict__writer_let_go() */
+    /* The changes were made by settings of this generation: COMMIT_STALE, and nothing is done, when
+     * there are later ones. 0: whatever the settings. */
+    uint64_t generation;
+    bool is_held; /* between pdict__writer_hold() and pdict__writer_let_go() */
 
     /* Either changes of one map... */
     uint32_t map;
@@ -367,7 +394,8 @@ struct commit {
     int (*work)(void *ctx, struct store *store, void *txn);
     void *ctx;
 
-    bool keeps_rows; /* the work changes no row but the removals: what is cached stays true */
+    bool changes_settings; /* the work does, of some map */
+    bool keeps_rows;       /* the work changes no row but the removals: what is cached stays true */
     struct entry *prepared; /* map/: what the cache will hold of the first change; or NULL */
     struct telling telling; /* while it is held: what is to be told when it no longer is */
 
@@ -379,6 +407,9 @@ struct commit {
     int status;
     char *text; /* of a failure on the thread that led; or NULL */
 };
+
+/* Never leaves core: see commit.generation. */
+#define COMMIT_STALE 1
 
 /* Commits that were made together; `status` and changes of each say what became of it. */
 struct group {
@@ -396,8 +427,8 @@ struct group {
  *
  * Where group->first is not NULL, the gate and coherence.advance are held until then.
  *
- * PDICT_OK: committed, and each change has its own status; PDICT_UNKNOWN_OUTCOME: the commit failed
- * midway; anything else: nothing was done.
+ * PDICT_OK: committed, and each change has its own status; COMMIT_STALE; PDICT_UNKNOWN_OUTCOME: the
+ * commit failed midway; anything else: nothing was done.
  */
 int pdict__writer_commit(struct store *store, struct commit *commit, struct group *group);
 void pdict__writer_finish(struct store *store, struct group *group);

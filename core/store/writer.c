@@ -203,9 +203,17 @@ static int end(struct store *store, void *txn, int status)
     return status;
 }
 
+static bool is_stale(const struct store *store, const struct commit *commit)
+{
+    return commit->generation != 0 && commit->generation != pdict__generation(store);
+}
+
 static int run(struct store *store, const struct commit *commit, void *txn)
 {
     int status = PDICT_OK;
+
+    if (is_stale(store, commit))
+        return COMMIT_STALE;
 
     if (commit->work)
         return commit->work(commit->ctx, store, txn);
@@ -263,7 +271,7 @@ static void set_status(struct store *store, struct commit *commit, int status)
     commit->status = status;
     pdict__free(&store->allocator, commit->text);
     commit->text = NULL;
-    if (status != PDICT_OK)
+    if (status < PDICT_OK)
         commit->text = pdict__strdup(&store->allocator, text, strlen(text));
 }
 
@@ -272,8 +280,8 @@ static int share(struct sharing *sharing, struct commit *commit)
     struct store *store = sharing->store;
     int status;
 
-    commit->status = PDICT_OK;
-    if (commit->prepare) {
+    commit->status = is_stale(store, commit) ? COMMIT_STALE : PDICT_OK;
+    if (commit->status == PDICT_OK && commit->prepare) {
         if ((status = flush(sharing)) != PDICT_OK)
             return status;
         set_status(store, commit, commit->prepare(commit->ctx, store, sharing->txn));
@@ -356,8 +364,13 @@ static void all_together(struct store *store, struct group *group, void *txn)
 static void commit_own(struct store *store, struct group *group, void *txn)
 {
     struct commit *own = group->own;
+    int status = run(store, own, txn);
 
-    own->status = end(store, txn, run(store, own, txn));
+    if (status == PDICT_OK && own->changes_settings)
+        pdict__generation_odd(store);
+    own->status = end(store, txn, status);
+    if (status == PDICT_OK && own->changes_settings)
+        pdict__generation_even(store);
     group->transactions = own->status == PDICT_OK;
 }
 

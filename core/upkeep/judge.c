@@ -54,20 +54,25 @@ static int misshapen(const char *what)
 /* What can be asked of a sealed record without its key. */
 static int judge_shape(const struct descriptor *descriptor, const pdict_row *row)
 {
-    const struct pdict_cipher *cipher = descriptor->cipher ? descriptor->cipher->cipher : NULL;
-    size_t least = RECORD_HEADER_SIZE + (cipher ? cipher->nonce_size + cipher->tag_size : 0);
+    const pdict_codec *codec = pdict__descriptor_cipher(descriptor);
+    const struct pdict_cipher *cipher;
     struct record_header header;
+    size_t least;
     bool holds_key;
     int status;
 
     if ((status = pdict__record_header_read(row->value, &header)) != PDICT_OK)
         return status;
     holds_key = (header.flags & RECORD_HOLDS_KEY) != 0;
-    if (cipher && header.cipher == 0)
+    cipher = header.cipher != 0 && codec ? codec->cipher : NULL;
+    least = RECORD_HEADER_SIZE + (cipher ? cipher->nonce_size + cipher->tag_size : 0);
+    if (descriptor->cipher && header.cipher == 0 &&
+        (!descriptor->is_converting || descriptor->from_cipher))
         return pdict_fail(PDICT_DOWNGRADE, "a plain record lies in an encrypted map");
-    if (header.cipher != (cipher ? descriptor->cipher->id : 0))
+    if (header.cipher != 0 && header.cipher != (codec ? codec->id : 0))
         return misshapen("it is sealed by another cipher than the map's");
-    if (header.serializer != descriptor->serializer->id)
+    if (header.serializer != descriptor->serializer->id &&
+        (!descriptor->is_converting || header.serializer != descriptor->from_serializer->id))
         return misshapen("it has another serializer than the map");
     if (holds_key != descriptor->hides_names)
         return misshapen("it names its key in another way than the map");

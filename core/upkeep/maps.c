@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The maps of a store, in the order of their creation, and what they say about themselves. */
-#include "upkeep/upkeep.h"
+#include "upkeep/anew.h"
 
 /* ---- the list ---- */
 
@@ -74,7 +74,7 @@ static const char *const names[MAP_TEXTS] = {
     [TEXT_DESCRIPTOR] = SYSTEM_DESCRIPTOR,     [TEXT_CODECS] = SYSTEM_CODECS,
     [TEXT_KEYRING] = SYSTEM_KEYRING,           [TEXT_KEYRING_COPY] = SYSTEM_KEYRING_COPY,
     [TEXT_DICTIONARIES] = SYSTEM_DICTIONARIES, [TEXT_LIMITS] = SYSTEM_LIMITS,
-    [TEXT_LIFETIMES] = SYSTEM_LIFETIMES,
+    [TEXT_LIFETIMES] = SYSTEM_LIFETIMES,       [TEXT_RECODE] = SYSTEM_RECODE,
 };
 
 void pdict__map_texts_init(struct map_texts *texts, const pdict_allocator *allocator)
@@ -145,7 +145,7 @@ int pdict__map_open_known(struct store *store, const struct named_map *map,
 
     if (status != PDICT_OK)
         return status;
-    if (descriptor.cipher)
+    if (pdict__descriptor_cipher(&descriptor))
         wish.secret = *secret;
     return pdict__map_open_stored(store, &wish, &stored, out);
 }

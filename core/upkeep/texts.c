@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a map with other codecs says about itself. */
 #include "upkeep/upkeep.h"
-#include "value/pipeline.h"
 
 /* As kdf=moderate makes it. */
 static const pdict_kdf new_slot_kdf = { .operations = 3, .memory_bytes = (uint64_t)256 << 20 };
@@ -22,7 +21,7 @@ static int choose_ring(const struct map *from, const struct map_texts *from_text
 
     if (!descriptor->cipher)
         return PDICT_OK;
-    if (descriptor->cipher == from->descriptor.cipher) {
+    if (descriptor->cipher == pdict__settings(from)->descriptor.cipher) {
         status = copy_text(&from_texts->texts[TEXT_KEYRING], ring_text);
         return status == PDICT_OK ? copy_text(&from_texts->texts[TEXT_KEYRING_COPY], copy) : status;
     }
@@ -37,7 +36,7 @@ int pdict__texts_for_codecs(const struct map *from, const struct map_texts *from
                             const struct codecs *codecs, const struct secret *secret,
                             struct map_texts *out)
 {
-    struct descriptor descriptor = from->descriptor;
+    struct descriptor descriptor = pdict__settings(from)->descriptor;
     struct keyring *made = NULL;
     const struct keyring *ring;
     int status;
@@ -48,12 +47,14 @@ int pdict__texts_for_codecs(const struct map *from, const struct map_texts *from
                           "%s: a map that hides its keys (names=hidden) keeps its cipher, and this "
                           "asks for another or none; dump the map and load it into a new one",
                           from->store->path);
+    descriptor.is_converting = false;
+    descriptor.from_serializer = descriptor.from_cipher = NULL;
     descriptor.serializer = codecs->serializer.codec;
     descriptor.cipher = codecs->cipher.codec;
     status = choose_ring(from, from_texts, &descriptor, secret, &made, out);
     if (status != PDICT_OK)
         goto done;
-    ring = made || !descriptor.cipher ? made : from->pipeline->ring;
+    ring = made || !descriptor.cipher ? made : pdict__pipeline_ring(from->pipeline);
     status = pdict__descriptor_encode(&descriptor, ring, &out->texts[TEXT_DESCRIPTOR]);
     if (status == PDICT_OK)
         status = pdict__codecs_format(codecs, &out->texts[TEXT_CODECS]);

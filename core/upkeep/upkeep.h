@@ -81,6 +81,7 @@ enum map_text {
     TEXT_DICTIONARIES,
     TEXT_LIMITS,
     TEXT_LIFETIMES,
+    TEXT_RECODE, /* how far a recode is, see anew.h */
     MAP_TEXTS
 };
 

@@ -88,10 +88,12 @@ int pdict__compressor_for_reading(struct pipeline *pipeline, uint8_t id, struct 
 
 void pdict__pipeline_erase(const struct pipeline *pipeline, void *memory, size_t size)
 {
+    const pdict_cipher *wiper = pdict__wiper(pipeline);
+
     if (size == 0)
         return;
-    if (pipeline->cipher)
-        pipeline->cipher->wipe(memory, size);
+    if (wiper)
+        wiper->wipe(memory, size);
     else
         memset(memory, 0, size);
 }
@@ -119,7 +121,8 @@ void pdict__bench_erase(const struct pipeline *pipeline, struct workbench *bench
 {
     pdict__pipeline_erase(pipeline, bench->packed.data, bench->packed.size);
     pdict__pipeline_erase(pipeline, bench->value.data, bench->value.size);
-    bench->packed.size = bench->value.size = 0;
+    pdict__pipeline_erase(pipeline, bench->turned.data, bench->turned.size);
+    bench->packed.size = bench->value.size = bench->turned.size = 0;
     bench->name = (pdict_slice){ 0 };
 }
 
@@ -159,6 +162,7 @@ static void scratch_free(struct workbench *bench)
     pdict__buf_free(&bench->record);
     pdict__buf_free(&bench->packed);
     pdict__buf_free(&bench->value);
+    pdict__buf_free(&bench->turned);
 }
 
 static void enlist(struct pipeline *pipeline, struct workbench *bench)
@@ -213,12 +217,27 @@ static struct workbench *bench_new(struct pipeline *pipeline)
     if (!bench)
         return NULL;
     bench->bound.allocator = bench->record.allocator = bench->packed.allocator =
-        bench->value.allocator = pipeline->allocator;
+        bench->value.allocator = bench->turned.allocator = pipeline->allocator;
     enlist(pipeline, bench);
     return bench;
 }
 
-struct workbench *pdict__bench_take(struct pipeline *pipeline)
+struct generation_ref pdict__bench_settings(const struct workbench *bench)
+{
+    return bench->settings;
+}
+
+void pdict__bench_keep_to(struct workbench *bench, struct generation_ref settings)
+{
+    bench->settings = settings;
+}
+
+void pdict__bench_renew(const struct pipeline *pipeline, struct workbench *bench)
+{
+    bench->settings = pdict__pipeline_settings(pipeline);
+}
+
+static struct workbench *take(struct pipeline *pipeline)
 {
     unsigned first = home_of_thread();
 
@@ -235,14 +254,23 @@ struct workbench *pdict__bench_take(struct pipeline *pipeline)
     return bench_new(pipeline);
 }
 
+struct workbench *pdict__bench_take(struct pipeline *pipeline)
+{
+    struct workbench *bench = take(pipeline);
+
+    if (bench)
+        pdict__bench_renew(pipeline, bench);
+    return bench;
+}
+
 void pdict__bench_give(struct pipeline *pipeline, struct workbench *bench)
 {
     unsigned first = home_of_thread();
 
-    if (pipeline->cipher)
+    if (pdict__wiper(pipeline))
         pdict__bench_erase(pipeline, bench);
     if (bench->bound.capacity + bench->record.capacity + bench->packed.capacity +
-            bench->value.capacity >
+            bench->value.capacity + bench->turned.capacity >
         MOST_SCRATCH)
         scratch_free(bench);
     for (unsigned i = 0; i < IDLE_BENCHES; i++) {

@@ -17,6 +17,7 @@
 static const char hidden_line[] = "names=hidden";
 static const char check_name[] = "check=";
 static const char mac_name[] = "mac=";
+static const char converting_name[] = "converting=";
 
 static int damaged(const char *what)
 {
@@ -40,6 +41,14 @@ static int put_body(const struct descriptor *descriptor, struct buf *out)
         descriptor->cipher ? descriptor->cipher->name : NO_CIPHER,
         descriptor->has_checksum ? "xxh3" : "none", (unsigned long long)descriptor->max_value,
         descriptor->hides_names ? hidden_line : "", descriptor->hides_names ? "\n" : "");
+}
+
+static int put_converting(const struct descriptor *descriptor, struct buf *out)
+{
+    if (!descriptor->is_converting)
+        return PDICT_OK;
+    return pdict__buf_printf(out, "%s%s,%s\n", converting_name, descriptor->from_serializer->name,
+                             descriptor->from_cipher ? descriptor->from_cipher->name : NO_CIPHER);
 }
 
 static int put_check(pdict_slice body, struct buf *out)
@@ -78,10 +87,12 @@ int pdict__descriptor_encode(const struct descriptor *descriptor, const struct k
     pdict_slice body;
     int status;
 
-    assert((ring != NULL) == (descriptor->cipher != NULL));
+    assert((ring != NULL) == (pdict__descriptor_cipher(descriptor) != NULL));
     if ((status = check_numbers(descriptor)) != PDICT_OK)
         return status;
     if ((status = put_body(descriptor, out)) != PDICT_OK)
+        return status;
+    if ((status = put_converting(descriptor, out)) != PDICT_OK)
         return status;
     body = (pdict_slice){ out->data + start, out->size - start };
     return ring ? put_mac(body, ring, out) : put_check(body, out);
@@ -106,8 +117,9 @@ static int scan_version(struct scan *scan)
 
 static bool is_known_name(pdict_slice line)
 {
-    static const char *const names[] = { "id=",       "created_ms=", "serializer=", "cipher=",
-                                         "checksum=", "max_value=",  check_name,    mac_name };
+    static const char *const names[] = { "id=",      "created_ms=", "serializer=",
+                                         "cipher=",  "checksum=",   "max_value=",
+                                         check_name, mac_name,      converting_name };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct scan scan = scan_begin(line);
@@ -199,14 +211,10 @@ static int find_codec(const char *name, int kind, const pdict_codec **out)
     return PDICT_OK;
 }
 
-static int expect_codec(struct scan *scan, const char *line, int kind, const pdict_codec **out)
+static int codec_of(struct scan value, int kind, const pdict_codec **out)
 {
     char name[32];
-    struct scan value;
-    int status = expect(scan, line, &value);
 
-    if (status != PDICT_OK)
-        return status;
     if (!is_word(value) || value.left >= sizeof(name))
         return damaged("the name of a codec is malformed");
     memcpy(name, value.at, value.left);
@@ -215,6 +223,14 @@ static int expect_codec(struct scan *scan, const char *line, int kind, const pdi
     if (kind == PDICT_CIPHER && strcmp(name, NO_CIPHER) == 0)
         return PDICT_OK;
     return find_codec(name, kind, out);
+}
+
+static int expect_codec(struct scan *scan, const char *line, int kind, const pdict_codec **out)
+{
+    struct scan value;
+    int status = expect(scan, line, &value);
+
+    return status == PDICT_OK ? codec_of(value, kind, out) : status;
 }
 
 /* Only a map that hides names has this line. */
@@ -226,6 +242,31 @@ static int maybe_hidden(struct scan *scan, struct descriptor *out)
     if (out->hides_names)
         *scan = line;
     return out->hides_names && !out->cipher ? damaged("it hides names without a cipher") : PDICT_OK;
+}
+
+/* Only a map that is being converted has this one. */
+static int accept_converting(struct scan *scan, struct descriptor *out)
+{
+    struct scan ahead = *scan, value;
+    const char *comma;
+    int status;
+
+    if (!scan_literal(&ahead, converting_name))
+        return PDICT_OK;
+    if ((status = expect(scan, converting_name, &value)) != PDICT_OK)
+        return status;
+    if (!(comma = memchr(value.at, ',', value.left)))
+        return damaged("what it is converted from is malformed");
+    ahead = scan_begin((pdict_slice){ value.at, (size_t)(comma - value.at) });
+    if ((status = codec_of(ahead, PDICT_SERIALIZER, &out->from_serializer)) != PDICT_OK)
+        return status;
+    ahead = scan_begin((pdict_slice){ comma + 1, value.left - (size_t)(comma + 1 - value.at) });
+    if ((status = codec_of(ahead, PDICT_CIPHER, &out->from_cipher)) != PDICT_OK)
+        return status;
+    if (out->cipher && out->from_cipher && out->cipher != out->from_cipher)
+        return damaged("it is converted from one cipher to another");
+    out->is_converting = true;
+    return PDICT_OK;
 }
 
 /* The form of the last line only; whether it is true is asked by verify. */
@@ -265,7 +306,9 @@ static int decode_lines(struct scan *scan, struct descriptor *out)
         return status;
     if ((status = maybe_hidden(scan, out)) != PDICT_OK)
         return status;
-    return expect_last(scan, out->cipher != NULL);
+    if ((status = accept_converting(scan, out)) != PDICT_OK)
+        return status;
+    return expect_last(scan, pdict__descriptor_cipher(out) != NULL);
 }
 
 int pdict__descriptor_decode(pdict_slice text, struct descriptor *out)

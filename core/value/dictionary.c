@@ -41,9 +41,10 @@ static void bind(const struct pipeline *pipeline, uint8_t *out)
 }
 
 /* Label, nonce, sealed entries. */
-static int seal_entries(const struct pipeline *pipeline, pdict_slice entries, struct buf *out)
+static int seal_entries(const struct pipeline *pipeline, const struct keyring *ring,
+                        pdict_slice entries, struct buf *out)
 {
-    const pdict_cipher *cipher = pipeline->cipher;
+    const pdict_cipher *cipher = pdict__keyring_cipher(ring);
     uint8_t bound[LABEL_SIZE + MAP_ID_SIZE], *nonce;
     void *key = cipher->secret_alloc(cipher->key_size);
     size_t at = out->size;
@@ -51,7 +52,7 @@ static int seal_entries(const struct pipeline *pipeline, pdict_slice entries, st
 
     if (!key)
         return pdict__nomem(cipher->key_size);
-    status = pdict__keyring_dictionary_key(pipeline->ring, key);
+    status = pdict__keyring_dictionary_key(ring, key);
     if (status == PDICT_OK)
         status = pdict__buf_reserve(out, at + cipher->nonce_size + entries.size + cipher->tag_size);
     if (status == PDICT_OK) {
@@ -68,7 +69,8 @@ static int seal_entries(const struct pipeline *pipeline, pdict_slice entries, st
 
 static int open_entries(const struct pipeline *pipeline, pdict_slice stored, struct buf *out)
 {
-    const pdict_cipher *cipher = pipeline->cipher;
+    const struct generation *generation = pdict__generation_of(pipeline);
+    const pdict_cipher *cipher = generation->cipher;
     const uint8_t *nonce = stored.data;
     uint8_t bound[LABEL_SIZE + MAP_ID_SIZE];
     pdict_slice sealed = { nonce + cipher->nonce_size, stored.size - cipher->nonce_size };
@@ -79,7 +81,7 @@ static int open_entries(const struct pipeline *pipeline, pdict_slice stored, str
         return damaged("they end early");
     if (!(key = cipher->secret_alloc(cipher->key_size)))
         return pdict__nomem(cipher->key_size);
-    status = pdict__keyring_dictionary_key(pipeline->ring, key);
+    status = pdict__keyring_dictionary_key(generation->ring, key);
     if (status == PDICT_OK)
         status = pdict__buf_reserve(out, sealed.size);
     if (status == PDICT_OK) {
@@ -91,8 +93,16 @@ static int open_entries(const struct pipeline *pipeline, pdict_slice stored, str
     return status == PDICT_AUTH ? damaged("they were changed without the key of the map") : status;
 }
 
-int pdict__dictionaries_encode(const struct pipeline *pipeline, const struct dictionary *list,
-                               struct buf *out)
+/* The ring that new dictionaries are sealed by; NULL: they are plain. */
+static const struct keyring *sealing_ring(const struct pipeline *pipeline)
+{
+    const struct generation *generation = pdict__generation_of(pipeline);
+
+    return generation->cipher ? generation->ring : NULL;
+}
+
+static int encode_by(const struct pipeline *pipeline, const struct keyring *ring,
+                     const struct dictionary *list, struct buf *out)
 {
     struct buf entries = { .allocator = pipeline->allocator };
     uint8_t check[HASH_SIZE];
@@ -100,17 +110,23 @@ int pdict__dictionaries_encode(const struct pipeline *pipeline, const struct dic
 
     for (; list && status == PDICT_OK; list = list->next)
         status = append_entry(&entries, list);
-    if (status == PDICT_OK && pipeline->cipher)
-        status = seal_entries(pipeline, (pdict_slice){ entries.data, entries.size }, out);
+    if (status == PDICT_OK && ring)
+        status = seal_entries(pipeline, ring, (pdict_slice){ entries.data, entries.size }, out);
     else if (status == PDICT_OK)
         status = pdict__buf_append(out, entries.data, entries.size);
-    if (status == PDICT_OK && !pipeline->cipher) {
+    if (status == PDICT_OK && !ring) {
         pdict__put64(check, pdict__hash64(out->data, out->size, 0));
         status = pdict__buf_append(out, check, sizeof(check));
     }
     pdict__pipeline_erase(pipeline, entries.data, entries.size);
     pdict__buf_free(&entries);
     return status;
+}
+
+int pdict__dictionaries_encode(const struct pipeline *pipeline, const struct dictionary *list,
+                               struct buf *out)
+{
+    return encode_by(pipeline, sealing_ring(pipeline), list, out);
 }
 
 static int check_entries(pdict_slice stored, struct buf *out)
@@ -223,7 +239,7 @@ int pdict__dictionaries_decode(const struct pipeline *pipeline, pdict_slice stor
         return PDICT_OK;
     if (stored.size < LABEL_SIZE || memcmp(stored.data, label, LABEL_SIZE) != 0)
         return damaged("they are of no known form");
-    if (pipeline->cipher)
+    if (pdict__generation_of(pipeline)->cipher)
         status = open_entries(pipeline, behind_label(stored), &entries);
     else
         status = check_entries(stored, &entries);
@@ -231,6 +247,18 @@ int pdict__dictionaries_decode(const struct pipeline *pipeline, pdict_slice stor
         status = scan_entries(pipeline, (pdict_slice){ entries.data, entries.size }, out);
     pdict__pipeline_erase(pipeline, entries.data, entries.size);
     pdict__buf_free(&entries);
+    return status;
+}
+
+int pdict__dictionaries_reseal(const struct pipeline *pipeline, pdict_slice stored,
+                               const struct keyring *ring, struct buf *out)
+{
+    struct dictionary *list;
+    int status = pdict__dictionaries_decode(pipeline, stored, &list);
+
+    if (status == PDICT_OK && list)
+        status = encode_by(pipeline, ring, list, out);
+    pdict__dictionaries_free(pipeline, list);
     return status;
 }
 
@@ -270,7 +298,7 @@ int pdict__dictionaries_load(struct pipeline *pipeline)
 
     pthread_mutex_lock(&pipeline->opening);
     if (pipeline->read_dictionaries)
-        status = pipeline->read_dictionaries(pipeline->read_ctx, &stored);
+        status = pipeline->read_dictionaries(pipeline->ctx, &stored);
     if (status == PDICT_OK)
         status =
             pdict__dictionaries_decode(pipeline, (pdict_slice){ stored.data, stored.size }, &list);
@@ -282,38 +310,94 @@ int pdict__dictionaries_load(struct pipeline *pipeline)
     return status;
 }
 
-/* Make it ready for use, once. */
-static int need_opened(struct pipeline *pipeline, struct dictionary *dictionary)
+int pdict__dictionaries_reload(struct pipeline *pipeline)
+{
+    return atomic_load_explicit(&pipeline->has_dictionaries, memory_order_acquire)
+               ? pdict__dictionaries_load(pipeline)
+               : PDICT_OK;
+}
+
+static int open_locked(struct dictionary *dictionary, struct compressor *compressor)
 {
     pdict_slice bytes = { dictionary->bytes, dictionary->size };
-    struct compressor *compressor;
     void *opened = NULL;
+    int status;
+
+    if (atomic_load_explicit(&dictionary->opened, memory_order_relaxed))
+        return PDICT_OK;
+    status = compressor->codec->compressor->dictionary_open(compressor->self, bytes, &opened);
+    dictionary->compressor = compressor;
+    if (status == PDICT_OK)
+        atomic_store_explicit(&dictionary->opened, opened, memory_order_release);
+    return status;
+}
+
+/* Make it ready for use, once. */
+static int need_opened(struct pipeline *pipeline, struct dictionary *dictionary,
+                       struct compressor *compressor)
+{
     int status;
 
     if (atomic_load_explicit(&dictionary->opened, memory_order_acquire))
         return PDICT_OK;
-    status = pdict__compressor_for_reading(pipeline, dictionary->compressor_id, &compressor);
-    if (status != PDICT_OK)
-        return status;
     if (!compressor->codec->compressor->dictionary_open)
         return pdict_fail(PDICT_UNSUPPORTED,
                           "%s has no dictionaries in this build; use the build that trained one",
                           compressor->codec->name);
     pthread_mutex_lock(&pipeline->opening);
-    if (!atomic_load_explicit(&dictionary->opened, memory_order_relaxed)) {
-        status = compressor->codec->compressor->dictionary_open(compressor->self, bytes, &opened);
-        dictionary->compressor = compressor;
-        if (status == PDICT_OK)
-            atomic_store_explicit(&dictionary->opened, opened, memory_order_release);
-    }
+    status = open_locked(dictionary, compressor);
     pthread_mutex_unlock(&pipeline->opening);
     return status;
 }
 
-int pdict__dictionary_for_writing(struct pipeline *pipeline, const struct dictionary **out)
+static struct dictionary *newest_for(const struct pipeline *pipeline, uint8_t compressor_id)
 {
-    const pdict_codec *codec = pipeline->writer->codec;
+    struct dictionary *at = atomic_load_explicit(&pipeline->dictionaries, memory_order_acquire);
+
+    while (at && at->compressor_id != compressor_id)
+        at = at->next;
+    return at;
+}
+
+/* Opened by this compressor: what encodes is made for the options of one. */
+static struct dictionary *twin_of(const struct dictionary *dictionary,
+                                  const struct compressor *compressor)
+{
     struct dictionary *at;
+
+    for (at = dictionary->next; at; at = at->next) {
+        if (at->number == dictionary->number && at->compressor == compressor)
+            return at;
+    }
+    return NULL;
+}
+
+static int make_twin(struct pipeline *pipeline, const struct dictionary *dictionary,
+                     struct compressor *compressor, struct dictionary **out)
+{
+    pdict_slice bytes = { dictionary->bytes, dictionary->size };
+    int status = pdict__dictionary_new(pipeline, dictionary->compressor_id, bytes, out);
+
+    if (status != PDICT_OK)
+        return status;
+    (*out)->number = dictionary->number;
+    pthread_mutex_lock(&pipeline->opening);
+    status = open_locked(*out, compressor);
+    if (status == PDICT_OK) {
+        (*out)->next = atomic_load_explicit(&pipeline->dictionaries, memory_order_relaxed);
+        atomic_store_explicit(&pipeline->dictionaries, *out, memory_order_release);
+    }
+    pthread_mutex_unlock(&pipeline->opening);
+    if (status != PDICT_OK)
+        pdict__dictionaries_free(pipeline, *out);
+    return status;
+}
+
+int pdict__dictionary_for_writing(struct pipeline *pipeline, struct compressor *writer,
+                                  const struct dictionary **out)
+{
+    const pdict_codec *codec = writer->codec;
+    struct dictionary *at, *twin;
     int status;
 
     *out = NULL;
@@ -322,21 +406,25 @@ int pdict__dictionary_for_writing(struct pipeline *pipeline, const struct dictio
     if (!atomic_load_explicit(&pipeline->has_dictionaries, memory_order_acquire) &&
         (status = pdict__dictionaries_load(pipeline)) != PDICT_OK)
         return status;
-    at = atomic_load_explicit(&pipeline->dictionaries, memory_order_acquire);
-    while (at && at->compressor_id != codec->id)
-        at = at->next;
-    if (!at)
+    if (!(at = newest_for(pipeline, codec->id)))
         return PDICT_OK;
+    if ((status = need_opened(pipeline, at, writer)) != PDICT_OK)
+        return status;
     *out = at;
-    return need_opened(pipeline, at);
+    if (at->compressor == writer)
+        return PDICT_OK;
+    if (!(twin = twin_of(at, writer)))
+        status = make_twin(pipeline, at, writer, &twin);
+    *out = status == PDICT_OK ? twin : NULL;
+    return status;
 }
 
 bool pdict__has_dictionary(struct pipeline *pipeline)
 {
+    struct compressor *writer = pdict__generation_of(pipeline)->writer;
     const struct dictionary *newest = NULL;
 
-    return pipeline->writer && pdict__dictionary_for_writing(pipeline, &newest) == PDICT_OK &&
-           newest;
+    return writer && pdict__dictionary_for_writing(pipeline, writer, &newest) == PDICT_OK && newest;
 }
 
 /* One that is not known may have been trained by somebody else meanwhile. */
@@ -344,6 +432,7 @@ int pdict__dictionary_for_reading(struct pipeline *pipeline, const struct record
                                   const struct dictionary **out)
 {
     struct dictionary *found = known(pipeline, header->dictionary);
+    struct compressor *compressor;
     int status;
 
     *out = NULL;
@@ -357,5 +446,8 @@ int pdict__dictionary_for_reading(struct pipeline *pipeline, const struct record
                           "malformed record: it names a dictionary that the map does not have; "
                           "restore the entry from a backup or delete it");
     *out = found;
-    return need_opened(pipeline, found);
+    if (atomic_load_explicit(&found->opened, memory_order_acquire))
+        return PDICT_OK;
+    status = pdict__compressor_for_reading(pipeline, found->compressor_id, &compressor);
+    return status == PDICT_OK ? need_opened(pipeline, found, compressor) : status;
 }

@@ -32,8 +32,9 @@ int pdict__dictionary_new(const struct pipeline *pipeline, uint8_t compressor_id
                           struct dictionary **out);
 void pdict__dictionaries_free(const struct pipeline *pipeline, struct dictionary *list);
 
-/* The newest for the compressor of new records, ready; NULL: none. */
-int pdict__dictionary_for_writing(struct pipeline *pipeline, const struct dictionary **out);
+/* The newest for a compressor of new records, ready; NULL: none. */
+int pdict__dictionary_for_writing(struct pipeline *pipeline, struct compressor *writer,
+                                  const struct dictionary **out);
 /* The one a record names, ready. PDICT_FORMAT: the map does not have it. */
 int pdict__dictionary_for_reading(struct pipeline *pipeline, const struct record_header *header,
                                   const struct dictionary **out);

@@ -292,6 +292,34 @@ int pdict__keyring_encode(const struct keyring *ring, struct buf *out)
     return pdict__buf_printf(out, "mac=%s\n", hex);
 }
 
+/* ---- epochs ---- */
+
+size_t pdict__keyring_epochs(const struct keyring *ring)
+{
+    return ring->epoch_count;
+}
+
+int pdict__keyring_add_epoch(struct keyring *ring)
+{
+    if (ring->epoch_count == MAX_EPOCHS || ring->active_epoch == UINT16_MAX)
+        return pdict_fail(PDICT_TOO_BIG,
+                          "the keyring has no room for another data key; migrate the map to a new "
+                          "store, which begins with one");
+    return add_epoch(ring, (uint16_t)(ring->active_epoch + 1));
+}
+
+void pdict__keyring_drop_epochs(struct keyring *ring)
+{
+    size_t size = sizeof(ring->secrets->data[0]), kept = 0;
+
+    while (ring->epochs[kept].number != ring->active_epoch)
+        kept++;
+    ring->epochs[0] = ring->epochs[kept];
+    memmove(ring->secrets->data[0], ring->secrets->data[kept], size);
+    ring->cipher->wipe(ring->secrets->data[1], (MAX_EPOCHS - 1) * size);
+    ring->epoch_count = 1;
+}
+
 /* ---- using ---- */
 
 int pdict__keyring_mac(const struct keyring *ring, pdict_slice data, uint8_t *out)

@@ -12,13 +12,13 @@ static int malformed(const char *what)
 
 bool pdict__hides_names(const struct pipeline *pipeline)
 {
-    return (pipeline->header.flags & RECORD_HOLDS_KEY) != 0;
+    return (pdict__generation_of(pipeline)->header.flags & RECORD_HOLDS_KEY) != 0;
 }
 
 int pdict__hidden_key(const struct pipeline *pipeline, pdict_slice name, struct hidden_key *out)
 {
     out->name = name;
-    return pdict__keyring_name(pipeline->ring, name, out->bytes);
+    return pdict__keyring_name(pdict__generation_of(pipeline)->ring, name, out->bytes);
 }
 
 size_t pdict__name_room(const struct pipeline *pipeline, pdict_slice name)
@@ -35,7 +35,7 @@ void pdict__name_write(pdict_slice name, uint8_t *out)
 static int check_name(const struct pipeline *pipeline, pdict_slice key, pdict_slice name)
 {
     uint8_t expected[HIDDEN_KEY_SIZE];
-    int status = pdict__keyring_name(pipeline->ring, name, expected);
+    int status = pdict__keyring_name(pdict__generation_of(pipeline)->ring, name, expected);
 
     if (status != PDICT_OK)
         return status;

@@ -3,103 +3,6 @@
 #include "value/dictionary.h"
 #include "value/pipeline.h"
 
-/* ---- opening and closing ---- */
-
-static void describe_records(struct pipeline *pipeline, const struct pipeline_config *config)
-{
-    const struct descriptor *descriptor = config->descriptor;
-
-    memcpy(pipeline->map_id, descriptor->map_id, MAP_ID_SIZE);
-    pipeline->max_value =
-        descriptor->max_value < UINT32_MAX ? descriptor->max_value : (uint64_t)UINT32_MAX;
-    pipeline->serializer = descriptor->serializer->serializer;
-    pipeline->header.serializer = descriptor->serializer->id;
-    pipeline->payload_at = RECORD_HEADER_SIZE;
-    if (descriptor->cipher) {
-        pipeline->cipher = descriptor->cipher->cipher;
-        pipeline->header.cipher = descriptor->cipher->id;
-        pipeline->header.key_epoch = pdict__keyring_active_epoch(config->ring);
-        pipeline->payload_at += pipeline->cipher->nonce_size;
-        pipeline->trailer_size = pipeline->cipher->tag_size;
-        if (descriptor->hides_names)
-            pipeline->header.flags = RECORD_HOLDS_KEY;
-    } else if (descriptor->has_checksum) {
-        pipeline->header.checksum = CHECKSUM_XXH3;
-        pipeline->trailer_size = RECORD_CHECKSUM_SIZE;
-    }
-}
-
-static int open_writer(struct pipeline *pipeline, const struct codec_choice *choice)
-{
-    const pdict_option_value *worth = choice->worth.values;
-    int status;
-
-    if (!choice->codec)
-        return PDICT_OK;
-    status =
-        pdict__compressor_open(pipeline, choice->codec, choice->options.values, &pipeline->writer);
-    if (status != PDICT_OK)
-        return status;
-    pipeline->writer->smallest = (size_t)worth[WORTH_SMALLEST].number;
-    pipeline->writer->gain = (unsigned)worth[WORTH_GAIN].number;
-    return PDICT_OK;
-}
-
-int pdict__pipeline_open(const struct pipeline_config *config, struct pipeline **out)
-{
-    struct pipeline *pipeline = pdict__calloc(config->allocator, 1, sizeof(*pipeline));
-    int status;
-
-    *out = NULL;
-    if (!pipeline)
-        return PDICT_NOMEM;
-    pipeline->allocator = config->allocator;
-    if (pthread_mutex_init(&pipeline->opening, NULL) != 0 ||
-        pthread_mutex_init(&pipeline->benches_lock, NULL) != 0) {
-        pdict__free(config->allocator, pipeline);
-        return pdict__nomem(sizeof(pipeline->opening));
-    }
-    describe_records(pipeline, config);
-    status = open_writer(pipeline, &config->codecs->compressor);
-    if (status == PDICT_OK) {
-        pipeline->ring = config->ring;
-        pipeline->read_dictionaries = config->read_dictionaries;
-        pipeline->read_ctx = config->read_ctx;
-        *out = pipeline;
-        pipeline = NULL;
-    }
-    pdict__pipeline_close(pipeline);
-    return status;
-}
-
-void pdict__pipeline_close(struct pipeline *pipeline)
-{
-    struct compressor *at;
-
-    if (!pipeline)
-        return;
-    pdict__pipeline_trim(pipeline);
-    pdict__dictionaries_free(pipeline,
-                             atomic_load_explicit(&pipeline->dictionaries, memory_order_acquire));
-    at = atomic_load_explicit(&pipeline->compressors, memory_order_acquire);
-    while (at) {
-        struct compressor *next = at->next;
-
-        at->codec->compressor->close(at->self);
-        pdict__free(pipeline->allocator, at);
-        at = next;
-    }
-    pdict__keyring_free(pipeline->ring);
-    pthread_mutex_destroy(&pipeline->benches_lock);
-    pthread_mutex_destroy(&pipeline->opening);
-    pdict__free(pipeline->allocator, pipeline);
-}
-
-const struct keyring *pdict__pipeline_ring(const struct pipeline *pipeline)
-{
-    return pipeline->ring;
-}
-
 /* The bytes that tag or checksum bind, in the bench until its next use. */
 static int bound_bytes(const struct pipeline *pipeline, struct workbench *bench,
                        const void *header_bytes, const struct binding *binding, pdict_slice *out)
@@ -122,11 +25,12 @@ int pdict__value_too_big(const struct pipeline *pipeline, size_t size)
                       size, (unsigned long long)pipeline->max_value);
 }
 
-static int check_value(const struct pipeline *pipeline, pdict_slice value)
+static int check_value(const struct pipeline *pipeline, const pdict_serializer *serializer,
+                       pdict_slice value)
 {
     if (value.size > pipeline->max_value)
         return pdict__value_too_big(pipeline, value.size);
-    return pipeline->serializer->check ? pipeline->serializer->check(value) : PDICT_OK;
+    return serializer->check ? serializer->check(value) : PDICT_OK;
 }
 
 /* The most that a value may be compressed to; 0: it is stored as it is in any case. */
@@ -146,7 +50,7 @@ static int compress_with(struct pipeline *pipeline, struct workbench *bench,
                          const struct dictionary *dictionary, pdict_slice value, uint8_t *out,
                          size_t capacity, size_t *packed_size)
 {
-    const struct compressor *writer = pipeline->writer;
+    const struct compressor *writer = bench->settings.generation->writer;
     const pdict_compressor *vtable = writer->codec->compressor;
     size_t size = 0;
     uint64_t began;
@@ -169,8 +73,8 @@ static int compress_with(struct pipeline *pipeline, struct workbench *bench,
     if (status != PDICT_OK)
         return status;
     /* Behind its result a compressor may leave plaintext, and nothing would cover it. */
-    if (pipeline->cipher)
-        pipeline->cipher->wipe(out + size, capacity - size);
+    if (bench->settings.generation->cipher)
+        bench->settings.generation->cipher->wipe(out + size, capacity - size);
     *packed_size = size;
     return PDICT_OK;
 }
@@ -178,7 +82,7 @@ static int compress_with(struct pipeline *pipeline, struct workbench *bench,
 static int compress(struct pipeline *pipeline, struct workbench *bench, pdict_slice value,
                     uint8_t *out, size_t *packed_size, uint16_t *number)
 {
-    const struct compressor *writer = pipeline->writer;
+    struct compressor *writer = bench->settings.generation->writer;
     size_t capacity = writer ? most_packed(writer, value.size) : 0;
     const struct dictionary *dictionary;
     int status;
@@ -187,7 +91,7 @@ static int compress(struct pipeline *pipeline, struct workbench *bench, pdict_sl
     *number = 0;
     if (capacity == 0)
         return PDICT_OK;
-    if ((status = pdict__dictionary_for_writing(pipeline, &dictionary)) != PDICT_OK)
+    if ((status = pdict__dictionary_for_writing(pipeline, writer, &dictionary)) != PDICT_OK)
         return status;
     status = compress_with(pipeline, bench, dictionary, value, out, capacity, packed_size);
     if (dictionary && *packed_size > 0)
@@ -196,26 +100,26 @@ static int compress(struct pipeline *pipeline, struct workbench *bench, pdict_sl
 }
 
 /* `payload` may lie where it goes. */
-static int seal(const struct pipeline *pipeline, uint8_t *record, pdict_slice bound,
+static int seal(const struct generation *generation, uint8_t *record, pdict_slice bound,
                 pdict_slice payload)
 {
-    const pdict_cipher *cipher = pipeline->cipher;
+    const pdict_cipher *cipher = generation->cipher;
     uint8_t *nonce = record + RECORD_HEADER_SIZE;
-    const void *key = pdict__keyring_data_key(pipeline->ring, pipeline->header.key_epoch);
+    const void *key = pdict__keyring_data_key(generation->ring, generation->header.key_epoch);
 
     cipher->random(nonce, cipher->nonce_size);
-    return cipher->seal(key, nonce, bound, payload, record + pipeline->payload_at);
+    return cipher->seal(key, nonce, bound, payload, record + generation->payload_at);
 }
 
-static void append_checksum(const struct pipeline *pipeline, uint8_t *record, pdict_slice bound,
+static void append_checksum(const struct generation *generation, uint8_t *record, pdict_slice bound,
                             pdict_slice payload)
 {
-    uint8_t *at = record + pipeline->payload_at;
+    uint8_t *at = record + generation->payload_at;
 
     if (payload.data != at)
         pdict__copy(at, payload.data, payload.size);
     payload.data = at;
-    if (pipeline->trailer_size > 0)
+    if (generation->trailer_size > 0)
         pdict__put64(at + payload.size, pdict__record_checksum(bound, payload));
 }
 
@@ -234,10 +138,11 @@ static pdict_slice put_name(const struct pipeline *pipeline, pdict_slice name, p
 static int build(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
                  pdict_slice name, pdict_slice value, size_t *record_size)
 {
+    const struct generation *generation = bench->settings.generation;
     size_t named = pdict__name_room(pipeline, name), packed_size;
     uint8_t *record = bench->record.data;
-    uint8_t *value_at = record + pipeline->payload_at + named;
-    struct record_header header = pipeline->header;
+    uint8_t *value_at = record + generation->payload_at + named;
+    struct record_header header = generation->header;
     pdict_slice payload = value, bound;
     uint64_t began;
     int status;
@@ -247,22 +152,22 @@ static int build(struct pipeline *pipeline, struct workbench *bench, const struc
         return status;
     header.plain_size = (uint32_t)value.size;
     if (packed_size > 0) {
-        header.compressor = pipeline->writer->codec->id;
+        header.compressor = generation->writer->codec->id;
         payload = (pdict_slice){ value_at, packed_size };
-    } else if (pipeline->writer) {
+    } else if (generation->writer) {
         header.flags |= RECORD_NOT_COMPRESSED;
     }
     if (named > 0)
-        payload = put_name(pipeline, name, payload, record + pipeline->payload_at);
+        payload = put_name(pipeline, name, payload, record + generation->payload_at);
     pdict__record_header_write(&header, record);
     if ((status = bound_bytes(pipeline, bench, record, binding, &bound)) != PDICT_OK)
         return status;
     began = pdict__stage_begin(&bench->counters);
-    if (pipeline->cipher)
-        status = seal(pipeline, record, bound, payload);
+    if (generation->cipher)
+        status = seal(generation, record, bound, payload);
     else
-        append_checksum(pipeline, record, bound, payload);
-    *record_size = pipeline->payload_at + payload.size + pipeline->trailer_size;
+        append_checksum(generation, record, bound, payload);
+    *record_size = generation->payload_at + payload.size + generation->trailer_size;
     pdict__stage_end(&bench->counters, STAGE_SEAL, began, payload.size, *record_size);
     return status;
 }
@@ -271,6 +176,7 @@ int pdict__encode_named(struct pipeline *pipeline, struct workbench *bench,
                         const struct binding *binding, pdict_slice name, pdict_slice value,
                         pdict_slice *record)
 {
+    const struct generation *generation = bench->settings.generation;
     size_t most, size = 0;
     uint64_t began;
     int status;
@@ -278,11 +184,11 @@ int pdict__encode_named(struct pipeline *pipeline, struct workbench *bench,
     *record = (pdict_slice){ 0 };
     pdict__counters_turn(&bench->counters);
     began = pdict__stage_begin(&bench->counters);
-    if ((status = check_value(pipeline, value)) != PDICT_OK)
+    if ((status = check_value(pipeline, generation->serializer, value)) != PDICT_OK)
         return status;
     pdict__stage_end(&bench->counters, STAGE_CHECK, began, value.size, value.size);
-    most = pipeline->payload_at + pdict__name_room(pipeline, name) + value.size +
-           pipeline->trailer_size;
+    most = generation->payload_at + pdict__name_room(pipeline, name) + value.size +
+           generation->trailer_size;
     if ((status = pdict__bench_room(pipeline, &bench->record, most)) != PDICT_OK)
         return status;
     if ((status = build(pipeline, bench, binding, name, value, &size)) != PDICT_OK)
@@ -313,21 +219,23 @@ static int malformed(const char *what)
 
 /* The map says which records may lie in it; what a record says of itself is hostile until its tag
  * or checksum was found right. */
-static int check_policy(const struct pipeline *pipeline, const struct record_header *header)
+static int check_policy(const struct pipeline *pipeline, const struct generation *generation,
+                        const struct record_header *header)
 {
-    const struct record_header *policy = &pipeline->header;
+    unsigned holds_key = header->flags & RECORD_HOLDS_KEY;
 
-    if (policy->cipher != 0 && header->cipher == 0)
+    if (header->cipher == 0 && !generation->takes_plain)
         return pdict_fail(PDICT_DOWNGRADE,
                           "a plain record lies in an encrypted map, somebody put it there; restore "
                           "the entry from a backup or delete it");
-    if (header->cipher != policy->cipher)
+    if (header->cipher != 0 && header->cipher != generation->sealed_id)
         return malformed("it is sealed by another cipher than the map's");
-    if (policy->checksum != CHECKSUM_NONE && header->checksum == CHECKSUM_NONE)
+    if (header->cipher == 0 && header->checksum == CHECKSUM_NONE && !generation->takes_unchecked)
         return malformed("it has no checksum, and all records of the map have one");
-    if ((header->flags & RECORD_HOLDS_KEY) != (policy->flags & RECORD_HOLDS_KEY))
+    if (holds_key != (generation->header.flags & RECORD_HOLDS_KEY))
         return malformed("it names its key in another way than the map");
-    if (header->serializer != policy->serializer)
+    if (header->serializer != generation->header.serializer &&
+        (header->serializer != generation->from_id || generation->from_id == 0))
         return malformed("it has another serializer than the map");
     if (header->plain_size > pipeline->max_value)
         return pdict_fail(PDICT_TOO_BIG,
@@ -341,6 +249,7 @@ static int check_policy(const struct pipeline *pipeline, const struct record_hea
 /* A record taken apart. */
 struct parts {
     struct record_header header;
+    const pdict_cipher *cipher; /* NULL: not sealed */
     const uint8_t *nonce;
     pdict_slice payload; /* without the tag */
     const uint8_t *trailer;
@@ -348,15 +257,15 @@ struct parts {
     const struct dictionary *dictionary; /* NULL: none */
 };
 
-static int split(const struct pipeline *pipeline, pdict_slice record, struct parts *parts)
+static int split(pdict_slice record, struct parts *parts)
 {
     const struct record_header *header = &parts->header;
-    size_t nonce_size = pipeline->cipher ? pipeline->cipher->nonce_size : 0;
+    size_t nonce_size = parts->cipher ? parts->cipher->nonce_size : 0;
     size_t trailer_size = header->checksum == CHECKSUM_XXH3 ? RECORD_CHECKSUM_SIZE : 0;
     size_t left = record.size - RECORD_HEADER_SIZE;
 
-    if (pipeline->cipher)
-        trailer_size = pipeline->cipher->tag_size;
+    if (parts->cipher)
+        trailer_size = parts->cipher->tag_size;
     if (left < nonce_size + trailer_size)
         return malformed("it ends early");
     parts->nonce = (const uint8_t *)record.data + RECORD_HEADER_SIZE;
@@ -369,21 +278,23 @@ static int split(const struct pipeline *pipeline, pdict_slice record, struct par
 }
 
 /* All that can be asked before tag or checksum. */
-static int take_apart(struct pipeline *pipeline, pdict_slice record, struct parts *parts)
+static int take_apart(struct pipeline *pipeline, const struct generation *generation,
+                      pdict_slice record, struct parts *parts)
 {
     int status;
 
     *parts = (struct parts){ 0 };
     if ((status = pdict__record_header_read(record, &parts->header)) != PDICT_OK)
         return status;
-    if ((status = check_policy(pipeline, &parts->header)) != PDICT_OK)
+    if ((status = check_policy(pipeline, generation, &parts->header)) != PDICT_OK)
         return status;
+    parts->cipher = parts->header.cipher != 0 ? generation->opener : NULL;
     if (parts->header.compressor != 0)
         status =
             pdict__compressor_for_reading(pipeline, parts->header.compressor, &parts->compressor);
     if (status == PDICT_OK && parts->header.dictionary != 0)
         status = pdict__dictionary_for_reading(pipeline, &parts->header, &parts->dictionary);
-    return status == PDICT_OK ? split(pipeline, record, parts) : status;
+    return status == PDICT_OK ? split(record, parts) : status;
 }
 
 /* Where the value goes; NULL when there is no memory. */
@@ -417,12 +328,13 @@ static int decompress(struct pipeline *pipeline, struct workbench *bench, const 
     return status;
 }
 
-static int open_sealed(const struct pipeline *pipeline, struct workbench *bench,
-                       const struct parts *parts, pdict_slice bound, void *out)
+static int open_sealed(struct workbench *bench, const struct parts *parts, pdict_slice bound,
+                       void *out)
 {
     uint64_t began = pdict__stage_begin(&bench->counters);
-    const pdict_cipher *cipher = pipeline->cipher;
-    const void *key = pdict__keyring_data_key(pipeline->ring, parts->header.key_epoch);
+    const pdict_cipher *cipher = parts->cipher;
+    const void *key =
+        pdict__keyring_data_key(bench->settings.generation->ring, parts->header.key_epoch);
     pdict_slice sealed = { parts->payload.data, parts->payload.size + cipher->tag_size };
     int status;
 
@@ -497,7 +409,7 @@ static int decode_behind(struct pipeline *pipeline, struct workbench *bench,
 
     if ((status = pdict__bench_room(pipeline, &bench->packed, size)) != PDICT_OK)
         return status;
-    if ((status = open_sealed(pipeline, bench, parts, bound, bench->packed.data)) != PDICT_OK)
+    if ((status = open_sealed(bench, parts, bound, bench->packed.data)) != PDICT_OK)
         return status;
     payload = (pdict_slice){ bench->packed.data, size };
     if (parts->header.flags & RECORD_HOLDS_KEY)
@@ -522,16 +434,47 @@ static int decode_sealed(struct pipeline *pipeline, struct workbench *bench,
         return decode_behind(pipeline, bench, parts, key, bound, sink, value);
     if (!(out = target(pipeline, bench, sink, size)))
         return PDICT_NOMEM;
-    if ((status = open_sealed(pipeline, bench, parts, bound, out)) != PDICT_OK)
+    if ((status = open_sealed(bench, parts, bound, out)) != PDICT_OK)
         pdict__pipeline_erase(pipeline, out, size);
     else
         *value = (pdict_slice){ out, size };
     return status;
 }
 
-int pdict__decode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
+static int decode_parts(struct pipeline *pipeline, struct workbench *bench,
+                        const struct parts *parts, pdict_slice key, pdict_slice bound,
+                        const struct sink *sink, pdict_slice *value)
+{
+    return parts->cipher ? decode_sealed(pipeline, bench, parts, key, bound, sink, value)
+                         : decode_plain(pipeline, bench, parts, bound, sink, value);
+}
+
+/* A map that is being converted: its values are seen as they will be. */
+static int decode_turned(struct pipeline *pipeline, struct workbench *bench,
+                         const struct parts *parts, pdict_slice key, pdict_slice bound,
+                         const struct sink *sink, pdict_slice *value)
+{
+    const struct generation *generation = bench->settings.generation;
+    pdict_slice bytes;
+    void *out;
+    int status = decode_parts(pipeline, bench, parts, key, bound, NULL, &bytes);
+
+    if (status == PDICT_OK)
+        status = pdict__turn(pipeline, bench, generation->from_serializer, generation->serializer,
+                             bytes, value);
+    if (status != PDICT_OK || !sink)
+        return status;
+    if (!(out = sink->reserve(sink->ctx, value->size)))
+        return PDICT_NOMEM;
+    pdict__copy(out, value->data, value->size);
+    value->data = out;
+    return PDICT_OK;
+}
+
+static int decode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
                   pdict_slice record, const struct sink *sink, pdict_slice *value)
 {
+    const struct generation *generation = bench->settings.generation;
     struct parts parts;
     pdict_slice bound;
     uint64_t began;
@@ -540,17 +483,40 @@ int pdict__decode(struct pipeline *pipeline, struct workbench *bench, const stru
     *value = bench->name = (pdict_slice){ 0 };
     pdict__counters_turn(&bench->counters);
     began = pdict__stage_begin(&bench->counters);
-    if ((status = take_apart(pipeline, record, &parts)) != PDICT_OK)
+    if ((status = take_apart(pipeline, generation, record, &parts)) != PDICT_OK)
         return status;
     if ((status = bound_bytes(pipeline, bench, record.data, binding, &bound)) != PDICT_OK)
         return status;
-    if (pipeline->cipher)
-        status = decode_sealed(pipeline, bench, &parts, binding->key, bound, sink, value);
+    if (parts.header.serializer == generation->header.serializer)
+        status = decode_parts(pipeline, bench, &parts, binding->key, bound, sink, value);
     else
-        status = decode_plain(pipeline, bench, &parts, bound, sink, value);
+        status = decode_turned(pipeline, bench, &parts, binding->key, bound, sink, value);
     if (status == PDICT_OK)
         pdict__stage_end(&bench->counters, STAGE_DECODE, began, record.size, value->size);
     else
         pdict__bench_erase(pipeline, bench);
     return status;
+}
+
+/* What a record under other settings than the bench's may look like. */
+static bool may_be_of_other_settings(int status)
+{
+    return status == PDICT_AUTH || status == PDICT_DOWNGRADE || status == PDICT_FORMAT ||
+           status == PDICT_DAMAGED;
+}
+
+int pdict__decode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
+                  pdict_slice record, const struct sink *sink, pdict_slice *value)
+{
+    const struct generation *generation = bench->settings.generation;
+    int status = decode(pipeline, bench, binding, record, sink, value), refreshed;
+
+    if (!may_be_of_other_settings(status) || !pipeline->refresh)
+        return status;
+    if ((refreshed = pipeline->refresh(pipeline->ctx)) != PDICT_OK)
+        return refreshed;
+    pdict__bench_renew(pipeline, bench);
+    if (bench->settings.generation == generation)
+        return status;
+    return decode(pipeline, bench, binding, record, sink, value);
 }

@@ -14,7 +14,7 @@ static int no_typed_values(void)
 int pdict__serialize(struct pipeline *pipeline, struct workbench *bench, const pdict_value *value,
                      pdict_slice *bytes)
 {
-    const pdict_serializer *serializer = pipeline->serializer;
+    const pdict_serializer *serializer = bench->settings.generation->serializer;
     struct buf *buf = &bench->value;
     size_t room = buf->capacity, size = 0;
     int status;
@@ -39,13 +39,13 @@ int pdict__serialize(struct pipeline *pipeline, struct workbench *bench, const p
 
 int pdict__tree_for(struct pipeline *pipeline, pdict_tree **out)
 {
-    return pdict__tree_new_secret(pipeline->allocator, pipeline->cipher != NULL, out);
+    return pdict__tree_new_secret(pipeline->allocator, pdict__wiper(pipeline) != NULL, out);
 }
 
 int pdict__deserialize(const struct pipeline *pipeline, pdict_slice bytes, pdict_tree *tree,
                        pdict_value **value)
 {
-    const pdict_serializer *serializer = pipeline->serializer;
+    const pdict_serializer *serializer = pdict__generation_of(pipeline)->serializer;
     int status;
 
     *value = NULL;

@@ -171,14 +171,16 @@ int pdict__train(struct pipeline *pipeline, const struct samples *samples, size_
                  struct trained *out)
 {
     const pdict_allocator *allocator = pipeline->allocator;
-    void (*wipe)(void *, size_t) = pipeline->cipher ? pipeline->cipher->wipe : NULL;
-    struct trainer trainer = { .compressor = pipeline->writer,
+    struct compressor *writer = pdict__generation_of(pipeline)->writer;
+    const pdict_cipher *wiper = pdict__wiper(pipeline);
+    void (*wipe)(void *, size_t) = wiper ? wiper->wipe : NULL;
+    struct trainer trainer = { .compressor = writer,
                                .scratch = { .allocator = allocator, .wipe = wipe } };
     struct split split = { .bytes = { .allocator = allocator, .wipe = wipe },
                            .sizes.allocator = allocator };
     int status;
 
-    if (!pipeline->writer || !pipeline->writer->codec->compressor->train)
+    if (!writer || !writer->codec->compressor->train)
         return pdict_fail(
             PDICT_UNSUPPORTED,
             "the map has no compressor that has dictionaries; `pdict info` says which "
@@ -204,6 +206,7 @@ void pdict__train_free(struct samples *samples, struct trained *trained)
 int pdict__dictionaries_add(const struct pipeline *pipeline, pdict_slice stored, pdict_slice bytes,
                             struct buf *out, uint16_t *number)
 {
+    const struct compressor *writer = pdict__generation_of(pipeline)->writer;
     struct dictionary *list = NULL, **end = &list;
     uint64_t hash = pdict__hash64(bytes.data, bytes.size, 0);
     unsigned count = 0;
@@ -223,7 +226,7 @@ int pdict__dictionaries_add(const struct pipeline *pipeline, pdict_slice stored,
                             "--codecs` makes its records anew, without them",
                             DICTIONARIES_MOST);
     if (status == PDICT_OK && *number != 0) {
-        status = pdict__dictionary_new(pipeline, pipeline->writer->codec->id, bytes, end);
+        status = pdict__dictionary_new(pipeline, writer->codec->id, bytes, end);
         if (status == PDICT_OK)
             (*end)->number = *number;
         if (status == PDICT_OK)

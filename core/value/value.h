@@ -126,6 +126,11 @@ uint16_t pdict__keyring_active_epoch(const struct keyring *ring);
 /* NULL: this ring has no such epoch. Lives as long as the ring. */
 const void *pdict__keyring_data_key(const struct keyring *ring, uint16_t epoch);
 const pdict_cipher *pdict__keyring_cipher(const struct keyring *ring);
+size_t pdict__keyring_epochs(const struct keyring *ring); /* how many it has */
+/* A new data key, active from now on. PDICT_TOO_BIG: there are as many as can be. */
+int pdict__keyring_add_epoch(struct keyring *ring);
+/* Only the active one stays. */
+void pdict__keyring_drop_epochs(struct keyring *ring);
 
 /* ---- keyring_slots.c: the passphrases and keys that open a keyring ---- */
 
@@ -169,9 +174,19 @@ struct descriptor {
     bool hides_names; /* only with a cipher */
     const pdict_codec *serializer;
     const pdict_codec *cipher; /* NULL: not encrypted */
+    /* Records of these codecs are taken too, until all are of those above. */
+    bool is_converting;
+    const pdict_codec *from_serializer;
+    const pdict_codec *from_cipher; /* NULL: not encrypted */
 };
 
-/* `ring` is NULL exactly when there is no cipher: then the last line is an XXH3 check, else a MAC. */
+/* The cipher of the map's keyring; NULL: it has none. */
+static inline const pdict_codec *pdict__descriptor_cipher(const struct descriptor *descriptor)
+{
+    return descriptor->cipher ? descriptor->cipher : descriptor->from_cipher;
+}
+
+/* `ring` is NULL exactly when the map has no keyring: then the last line is an XXH3 check, else a MAC. */
 int pdict__descriptor_encode(const struct descriptor *descriptor, const struct keyring *ring,
                              struct buf *out);
 /* Read without believing: enough to know which cipher and id to open the keyring with.
@@ -188,16 +203,25 @@ struct pipeline_config {
     const struct codecs *codecs;      /* borrowed; the compressor and its options for new writes */
     struct keyring *ring;             /* taken over on success; NULL without cipher */
     const pdict_allocator *allocator; /* outlives the pipeline */
+    uint64_t number;                  /* of these settings; see struct generation_ref */
     /* Reads what is stored as the dictionaries of the map, nothing: there are none; NULL: never. */
     int (*read_dictionaries)(void *ctx, struct buf *out);
-    void *read_ctx;
+    /* Renews the pipeline if its settings have changed; why they may not be had; NULL: never. */
+    int (*refresh)(void *ctx);
+    void *ctx; /* of both */
 };
 
 struct pipeline;
+struct generation;
 struct workbench; /* scratch memory and codec contexts; one thread at a time */
 
 int pdict__pipeline_open(const struct pipeline_config *config, struct pipeline **out);
 void pdict__pipeline_close(struct pipeline *pipeline); /* NULL is fine; all benches given back */
+/* Other settings of the same map, for all benches that are taken from now on; by one thread at a
+ * time. Takes the ring over on success. */
+int pdict__pipeline_renew(struct pipeline *pipeline, const struct pipeline_config *config);
+/* The settings have another number, and are the same. */
+void pdict__pipeline_renumber(struct pipeline *pipeline, uint64_t number);
 /* NULL without cipher; lives as long as the pipeline. */
 const struct keyring *pdict__pipeline_ring(const struct pipeline *pipeline);
 /* Give back the scratch memory of idle benches. */
@@ -208,6 +232,18 @@ void pdict__pipeline_sums(struct pipeline *pipeline, struct stage_sum *sums);
 
 /* Take a warm bench, or make one; NULL when there is no memory. */
 struct workbench *pdict__bench_take(struct pipeline *pipeline);
+/* Settings of a pipeline, and the number they had when a bench took to them. */
+struct generation_ref {
+    struct generation *generation; /* lives as long as the pipeline */
+    uint64_t number;
+};
+
+struct generation_ref pdict__pipeline_settings(const struct pipeline *pipeline);
+/* What a bench keeps to: the settings of the moment when it was taken... */
+struct generation_ref pdict__bench_settings(const struct workbench *bench);
+/* ...or of this one, or earlier ones. */
+void pdict__bench_renew(const struct pipeline *pipeline, struct workbench *bench);
+void pdict__bench_keep_to(struct workbench *bench, struct generation_ref settings);
 /* Wipes plaintext of encrypted maps; a bench that grew over 1 MiB gives the excess back. */
 void pdict__bench_give(struct pipeline *pipeline, struct workbench *bench);
 
@@ -225,6 +261,9 @@ int pdict__encode(struct pipeline *pipeline, struct workbench *bench, const stru
 
 /* Read the stored dictionaries; those that are new serve from now on. */
 int pdict__dictionaries_load(struct pipeline *pipeline);
+
+/* The same if they were read before. */
+int pdict__dictionaries_reload(struct pipeline *pipeline);
 
 /* Values, one behind the other. */
 struct samples {
@@ -251,6 +290,10 @@ bool pdict__has_dictionary(struct pipeline *pipeline);
  * PDICT_TOO_BIG: there are as many as can be. */
 int pdict__dictionaries_add(const struct pipeline *pipeline, pdict_slice stored, pdict_slice bytes,
                             struct buf *out, uint16_t *number);
+
+/* What is stored, sealed by another ring; NULL: plain. */
+int pdict__dictionaries_reseal(const struct pipeline *pipeline, pdict_slice stored,
+                               const struct keyring *ring, struct buf *out);
 
 /* ---- names.c: maps that hide the keys of their entries ---- */
 
@@ -286,7 +329,8 @@ struct sink {
     void *ctx;
 };
 
-/* Get the value out of a record. With a sink the value is written there; without, `value` is
+/* Get the value out of a record. What its settings do not allow is tried again with newer ones, if
+ * there are any. With a sink the value is written there; without, `value` is
  * borrowed: from the record itself if no codec had to change bytes, else from the bench.
  * Statuses as pdict_get(). On failure nothing partial stays readable in sink or bench. */
 int pdict__decode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,

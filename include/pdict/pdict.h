@@ -29,5 +29,6 @@
 #include <pdict/limits.h>      /* how large a map may grow */
 #include <pdict/secret.h>      /* passphrases and keys */
 #include <pdict/upkeep.h>      /* verify, repair, back up, compact, migrate, train */
+#include <pdict/recode.h>      /* other codecs and keys for a map in use */
 
 #endif

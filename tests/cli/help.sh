@@ -2,7 +2,7 @@
 # Help comes from the tables that drive the command, and wrong words name the near ones.
 . "$SRC/tests/cli/support/cli.sh"
 p=$PDICT
-verbs='init get set add pop compute del ls count stat load dump maps verify repair backup compact train migrate info version help'
+verbs='init get set add pop compute del ls count stat load dump maps verify repair backup compact train recode rekey migrate info version help'
 
 promise 'help lists every verb, and each verb explains itself'
 exits 0 "$p" help

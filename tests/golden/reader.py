@@ -189,10 +189,15 @@ class Map:
         self.id = bytes.fromhex(self.about["id"])
         self.ring = None
         before = text[:max(text.rfind(b"check="), text.rfind(b"mac="))]
-        if self.about["cipher"] == "none":
+        older = self.about.get("converting", "none,none").split(",")
+        # What a record may be sealed by, now and while it is converted.
+        self.ciphers = {self.about["cipher"]}
+        if "converting" in self.about:
+            self.ciphers.add(older[1])
+        if self.ciphers == {"none"}:
             need(self.about["check"] == f"{xxh(before):016x}", "the descriptor is damaged")
         else:
-            need(self.about["cipher"] == "xchacha20", "an unknown cipher")
+            need(self.ciphers <= {"none", "xchacha20"}, "an unknown cipher")
             self.ring = Keyring(as_bytes(store.named(number, "keyring")), self.id, key, passphrase)
             need(self.about["mac"] == hashed(self.ring.describing, before, 32).hex(),
                  "the descriptor was changed")
@@ -204,7 +209,8 @@ class Map:
         need(magic == 0xD7 and envelope == 1, "not a record of version 1")
         hidden = self.about.get("names") == "hidden"
         need(flags & ~1 == 2 * hidden and serializer != 0, "a malformed header")
-        need((cipher != 0) == (epoch != 0) == (self.ring is not None), "a cipher that should not be")
+        need((cipher != 0) == (epoch != 0), "a cipher that should not be")
+        need(("xchacha20" if cipher else "none") in self.ciphers, "a cipher that should not be")
         bound = (label("pdict/record/1") + self.id + record[:16] +
                  struct.pack("<qQI", expires_ms, version, len(key)) + key)
         payload = self.opened(record[16:], bound, cipher, checksum, epoch)

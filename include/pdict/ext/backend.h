@@ -141,6 +141,8 @@ enum pdict_backend_open_flags {
     PDICT_BACKEND_READ_ONLY = 1 << 1 /**< write nothing at all into the store */
 };
 
+#define PDICT_COMPACT_WHOLE UINT64_MAX
+
 enum pdict_capability {
     PDICT_CAP_FILE = 1 << 0,          /**< the path names a file; else a name within the process */
     PDICT_CAP_MULTI_PROCESS = 1 << 1, /**< several processes may open one store */
@@ -402,6 +404,8 @@ typedef struct pdict_backend {
      * has no steps. Called by the writer between transactions, with no reader open that is not in
      * use. Optional: NULL, the file is always as small as it can be.
      *
+     * @param step_bytes  PDICT_COMPACT_WHOLE: write the whole file anew, so that with the next
+     *             checkpoint nothing is left in it of what was deleted or replaced.
      * @param[out] left_bytes  What further calls would gain; 0: nothing. It falls from call to call
      *             unless somebody makes more room meanwhile.
      * @return PDICT_OK; PDICT_BUSY: somebody else writes or, where the engine has to be alone,
