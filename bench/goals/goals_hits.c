@@ -114,7 +114,7 @@ static void measure_memory(struct goal_run *run, struct memory *out)
 {
     uint64_t n_keys = run->settings.keys;
     pdict_stats stats;
-    double before;
+    double before = 0;
     pdict *d;
 
     if ((out->status = open_map(run, "memory", "off", &d)) != PDICT_OK)
