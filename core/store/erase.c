@@ -35,7 +35,8 @@ static int collect(struct collection *collection, const struct erasure *erasure,
 /* Only once all keys are there do they stand still. */
 static void fill_changes(struct collection *collection)
 {
-    const uint8_t *key = collection->keys.data;
+    /* Empty keys take no memory. */
+    const uint8_t *key = collection->keys.data ? collection->keys.data : (const uint8_t *)"";
 
     for (size_t i = 0; i < collection->count; i++) {
         collection->changes[i] =
