@@ -180,29 +180,28 @@ static bool is_less(pdict_slice a, pdict_slice b)
 }
 
 /* The free list's keys are the numbers of transactions. */
-static bool is_number(const struct walk_state *s, pdict_slice key, uint64_t *out)
+static bool is_number(pdict_slice key, uint64_t *out)
 {
     if (key.size != sizeof(*out))
         return false;
     memcpy(out, key.data, sizeof(*out));
-    return *out <= s->file->meta.txn_id;
+    return true;
 }
 
-static bool is_in_order(const struct walk_state *s, enum tree_kind kind, pdict_slice a,
-                        pdict_slice b)
+static bool is_in_order(enum tree_kind kind, pdict_slice a, pdict_slice b)
 {
     uint64_t first = 0, second = 0;
 
     if (kind != TREE_FREE)
         return is_less(a, b);
-    return is_number(s, a, &first) && is_number(s, b, &second) && first < second;
+    return is_number(a, &first) && is_number(b, &second) && first < second;
 }
 
-static bool is_key(const struct walk_state *s, const struct visit *at, const struct node *node)
+static bool is_key(const struct visit *at, const struct node *node)
 {
     uint64_t number;
 
-    return at->kind != TREE_FREE || is_number(s, node->key, &number);
+    return at->kind != TREE_FREE || is_number(node->key, &number);
 }
 
 /* Bytes of an entry, its filling up included. */
@@ -265,9 +264,9 @@ static int check_page(struct walk_state *s, const struct visit *at)
     status = check_room(s, at, count);
     for (size_t i = 0; i < count && status == PDICT_OK; i++, before = node) {
         pdict__lmdb_page_node(s->file, s->page, i, &node);
-        if (i >= (expected == PAGE_BRANCH) && !is_key(s, at, &node))
+        if (i >= (expected == PAGE_BRANCH) && !is_key(at, &node))
             return pdict__lmdb_page_damaged(s->file, at->page, "a key of it cannot be true");
-        if (i > (expected == PAGE_BRANCH) && !is_in_order(s, at->kind, before.key, node.key))
+        if (i > (expected == PAGE_BRANCH) && !is_in_order(at->kind, before.key, node.key))
             return pdict__lmdb_page_damaged(s->file, at->page, "its keys are out of order");
         status = expected == PAGE_BRANCH ? push(s, node.child, at->height - 1u, at->kind)
                                          : check_leaf_node(s, at, &node);
