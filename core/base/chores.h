@@ -8,8 +8,9 @@
 /*
  * The thread starts with the first chore that is not manual and ends with the last one. It is
  * called "pdict" and takes no signals. Chores run one after the other, each a bounded bit of work
- * (some ten milliseconds at most), so that none keeps the others waiting. No lock of this file is
- * held while one runs; it may wake chores, but neither add nor remove them.
+ * (some ten milliseconds at most, but some hundred for the training of a dictionary), so that none
+ * keeps the others waiting. No lock of this file is held while one runs; it may wake chores, but
+ * neither add nor remove them.
  */
 struct chore {
     const char *name;  /* static */

@@ -327,6 +327,7 @@ static void map_free(struct map *map)
 {
     const pdict_allocator *allocator = &map->store->allocator;
 
+    pdict__chore_remove(&map->retrainer.chore);
     pdict__count_memo_destroy(&map->counted);
     pdict__flights_destroy(&map->flights);
     pdict__cache_free(atomic_load(&map->cache));

@@ -32,6 +32,24 @@ void pdict__count_memo_init(struct count_memo *memo);
 void pdict__count_memo_destroy(struct count_memo *memo);
 int pdict__map_count(struct map *map, int64_t now_ms, uint64_t *count);
 
+/* ---- retrain.c: dictionaries by themselves, in the background ---- */
+
+/* How well values compress lately, beside how well they once did. */
+struct drift {
+    uint64_t bytes_in, bytes_out; /* all there had been at the last look */
+    uint32_t best;                /* bytes out of a million bytes in; 0: not known yet */
+};
+
+/* `bytes_in` and `bytes_out` are all there have been. True: values compress so much worse than they
+ * did that something else may fit them; what is best is found anew then. */
+bool pdict__has_drifted(struct drift *drift, uint64_t bytes_in, uint64_t bytes_out);
+
+struct retrainer {
+    struct chore chore;
+    atomic_bool is_on;
+    struct drift drift; /* of the chore alone */
+};
+
 /* ---- map.c: one map of an open store, shared by all its handles ---- */
 
 struct cache; /* cache.h */
@@ -49,11 +67,12 @@ struct map {
     struct count_memo counted;
     struct flights flights;
     _Atomic(struct cache *) cache;     /* NULL: no handle asked for one; made under maps_lock */
-    _Atomic(uint64_t) untrained_bytes; /* put since a dictionary was last tried, see train.c */
-    _Atomic(uint64_t) train_at;        /* bytes; 0: the first time */
-    struct access *access;             /* NULL: no handle asked for one; made under maps_lock */
-    unsigned references;               /* under store->maps_lock */
-    struct map *next;                  /* under store->maps_lock */
+    _Atomic(uint64_t) untrained_bytes; /* that were put, see retrain.c */
+    _Atomic(uint64_t) train_at;        /* so many: it is time to look again; 0: the first time */
+    struct retrainer retrainer;
+    struct access *access; /* NULL: no handle asked for one; made under maps_lock */
+    unsigned references;   /* under store->maps_lock */
+    struct map *next;      /* under store->maps_lock */
 };
 
 enum asked_limit {
@@ -355,8 +374,13 @@ int pdict__commit_slices(struct store *store, const struct slices *slices);
 
 /* ---- train.c ---- */
 
-/* After `bytes` were put outside of any transaction: train if the map asks for it and it is time.
- * What goes wrong is logged and tried again later. */
+/* Train on the newest rows; result->number 0: nothing gains enough. */
+int pdict__train_newest(pdict *d, pdict_train_result *result);
+
+/* ---- retrain.c (struct retrainer above) ---- */
+
+/* After `bytes` were put outside of any transaction: where the map asks for it and it is time, the
+ * background looks whether to train. What goes wrong is logged and tried again later. */
 void pdict__train_if_due(pdict *d, size_t bytes);
 
 /* ---- sweep.c: expired rows go ---- */

@@ -11,10 +11,8 @@
 #define SMALLEST_SAMPLE 32
 #define LARGEST_SAMPLE  ((size_t)64 << 10)
 
-/* By itself a map learns from this much, and again from four times as much if nothing came of it.
- * It looks at so many rows at most. */
-#define FIRST_TRAIN_AT ((uint64_t)512 << 10)
-#define MOST_ROWS      20000
+/* By itself a map looks at so many rows at most. */
+#define MOST_ROWS 20000
 
 /* A progress callback is asked each so many rows. */
 #define STEPS 256
@@ -103,12 +101,15 @@ static int walk(struct training *training, pdict_iter *iter, uint64_t total)
 
 static int gather(struct training *training)
 {
+    pdict_range range = PDICT_RANGE_INIT;
     pdict_iter *iter = NULL;
     uint64_t total;
     int status = pdict_count(training->d, &total);
 
+    if (training->most_rows != UINT64_MAX)
+        range.flags = PDICT_REVERSE;
     if (status == PDICT_OK)
-        status = pdict_iter_open(training->d, NULL, &iter);
+        status = pdict_iter_open(training->d, &range, &iter);
     if (status == PDICT_OK)
         status = walk(training, iter, total);
     pdict_iter_close(iter);
@@ -240,35 +241,11 @@ int pdict_train(pdict *d, const pdict_train_options *options, pdict_train_result
     return PDICT_OK;
 }
 
-/* ---- by itself ---- */
-
-static void train_now(pdict *d)
+/* The newest rows say what is to come. */
+int pdict__train_newest(pdict *d, pdict_train_result *result)
 {
     struct training training = { .d = d, .most_rows = MOST_ROWS };
-    pdict_train_result result;
     int status = take_options(NULL, &training.options);
 
-    if (status == PDICT_OK)
-        status = train(&training, &result);
-    if (status != PDICT_OK)
-        pdict__log(&d->map->store->logger, PDICT_LOG_WARN, "train", status,
-                   "no dictionary was trained: %s", pdict_error_text());
-}
-
-void pdict__train_if_due(pdict *d, size_t bytes)
-{
-    struct map *map = d->map;
-    uint64_t due = atomic_load_explicit(&map->train_at, memory_order_relaxed), sum;
-
-    if (d->part || !pdict__settings(map)->codecs.compressor.has_dictionary || due == UINT64_MAX)
-        return;
-    due = due ? due : FIRST_TRAIN_AT;
-    sum = atomic_fetch_add_explicit(&map->untrained_bytes, bytes, memory_order_relaxed) + bytes;
-    /* Only the put that crosses the line: others go on meanwhile. */
-    if (sum < due || sum - bytes >= due)
-        return;
-    if (!pdict__has_dictionary(map->pipeline))
-        train_now(d);
-    due = pdict__has_dictionary(map->pipeline) || due > UINT64_MAX / 4 ? UINT64_MAX : due * 4;
-    atomic_store_explicit(&map->train_at, due, memory_order_relaxed);
+    return status == PDICT_OK ? train(&training, result) : status;
 }

@@ -283,22 +283,6 @@ TEST(dictionary, training_inside_a_transaction_is_misuse)
     pdict_close(d);
 }
 
-TEST(dictionary, plus_dict_trains_by_itself)
-{
-    pdict *d = open_at(test_path("a.db"), "raw,zstd:3%2Bdict", false);
-    pdict_stats stats = PDICT_STATS_INIT;
-
-    CHECK_OK(pdict_stats_get(d, 0, &stats));
-    CHECK_STR(stats.codecs, "raw,zstd:3+dict");
-    put_values(d, 0, 4000);
-    CHECK(stored_size(d, 3999) * 10 < stored_size(d, 0) * 9);
-    check_values(d, 0, 4000);
-    pdict_close(d);
-    d = open_at(test_path("a.db"), "raw,zstd:3", false);
-    check_values(d, 0, 4000);
-    pdict_close(d);
-}
-
 TEST(dictionary, plus_dict_needs_a_compressor_that_has_them)
 {
     pdict *d;
