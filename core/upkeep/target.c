@@ -63,6 +63,36 @@ static char *final_path(const struct target *target)
     return path;
 }
 
+static int fail_link(const char *path)
+{
+    return pdict_fail(PDICT_PERMISSION,
+                      "%s: a link is there, and what is written there would go elsewhere; remove "
+                      "it, or work in a directory that others cannot write to",
+                      path);
+}
+
+/* The path in a URI, as far as it has no escapes. */
+static char *path_in(const struct target *target, const char *uri)
+{
+    size_t scheme = strspn(uri, "abcdefghijklmnopqrstuvwxyz0123456789+");
+    const char *path = uri[scheme] == ':' ? uri + scheme + 1 : uri;
+
+    return pdict__strdup(target->allocator, path, strcspn(path, "?"));
+}
+
+/* Before anything is made where it leads. */
+static int check_no_link(const struct target *target, const char *working)
+{
+    char *path = path_in(target, working);
+    struct stat info;
+    int status = path ? PDICT_OK : PDICT_NOMEM;
+
+    if (path && lstat(path, &info) == 0 && S_ISLNK(info.st_mode))
+        status = fail_link(path);
+    pdict__free(target->allocator, path);
+    return status;
+}
+
 /* The path of a store is where links led when it was opened. */
 static int check_working(const struct target *target)
 {
@@ -70,10 +100,7 @@ static int check_working(const struct target *target)
 
     if (size > ending && strcmp(target->store->path + size - ending, target->ending) == 0)
         return PDICT_OK;
-    return pdict_fail(PDICT_PERMISSION,
-                      "%s: a link with the ending %s leads here, and what is written there would "
-                      "go elsewhere; remove it, or work in a directory that others cannot write to",
-                      target->store->path, target->ending);
+    return fail_link(target->store->path);
 }
 
 static int name_files(struct target *target)
@@ -109,8 +136,10 @@ void pdict__target_make_private(const struct target *target)
 static int open_working(struct store *from, const char *uri, struct target *target)
 {
     char *working = working_uri(target, uri);
-    int status = working ? open_new(from, working, &target->handle) : PDICT_NOMEM;
+    int status = working ? check_no_link(target, working) : PDICT_NOMEM;
 
+    if (status == PDICT_OK)
+        status = open_new(from, working, &target->handle);
     pdict__free(target->allocator, working);
     if (status != PDICT_OK)
         return status;
