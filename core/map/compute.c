@@ -173,15 +173,23 @@ static int look_again(struct computing *c, bool *is_done, pdict_view *out)
     return pdict__shared_view(c->d->map, pdict_bytes(c->old.data, c->old.size), &c->old, out);
 }
 
+static void next_phase(struct computing *c)
+{
+    pdict__flight_next_phase(&c->d->map->flights, c->flight);
+}
+
 static int compute(struct computing *c, pdict_view *out)
 {
     pdict_computed computed;
     bool is_done;
-    int status = look_again(c, &is_done, out);
+    int status;
 
+    next_phase(c);
+    status = look_again(c, &is_done, out);
     if (is_done)
         return status;
     status = call(c, &computed);
+    next_phase(c);
     if (status == PDICT_OK)
         return put(c, &computed, out);
     return status == PDICT_NOTFOUND ? note_absence(c) : status;
@@ -189,7 +197,7 @@ static int compute(struct computing *c, pdict_view *out)
 
 /* ---- who computes ---- */
 
-static void land(struct computing *c, struct flight *flight, int status, const pdict_view *view)
+static void land(struct computing *c, int status, const pdict_view *view)
 {
     struct landing landing = { .status = status };
 
@@ -198,7 +206,7 @@ static void land(struct computing *c, struct flight *flight, int status, const p
         landing.view = *view;
     else
         snprintf(landing.text, sizeof(landing.text), "%s", pdict_error_text());
-    pdict__flight_land(&c->d->map->flights, flight, &landing);
+    pdict__flight_land(&c->d->map->flights, c->flight, &landing);
 }
 
 /* An old value is better than none. */
@@ -214,32 +222,28 @@ static int recover(struct computing *c, int status, pdict_view *out)
     return pdict__old_give(c, out);
 }
 
-static int lead(struct computing *c, struct flight *flight, pdict_view *out)
+static int lead(struct computing *c, pdict_view *out)
 {
     struct store *store = c->d->map->store;
     int64_t deadline_ms = c->having == HAVE_NOTHING ? c->deadline_ms : INT64_MIN;
     int status = pdict__lease_take(store, c->hash, deadline_ms);
 
     if (status == PDICT_BUSY) {
-        land(c, flight, status, out);
+        land(c, status, out);
         return c->having == HAVE_NOTHING ? fail_busy(c) : pdict__old_give(c, out);
     }
     if (status == PDICT_OK) {
         status = compute(c, out);
         pdict__lease_give(store, c->hash);
     }
-    land(c, flight, status, out);
+    land(c, status, out);
     return recover(c, status, out);
 }
 
-/* Its put may have taken so long that the value had expired before this call asked for it. */
-static int take_landing(struct computing *c, struct landing *landing, int64_t asked_ms,
-                        pdict_view *out)
+static int take_landing(struct computing *c, const struct landing *landing, pdict_view *out)
 {
-    if (landing->is_void || pdict__expired(landing->view.expires_ms, asked_ms)) {
-        pdict_view_release(&landing->view);
+    if (landing->is_void)
         return PDICT_END;
-    }
     *out = landing->view;
     c->source = PDICT_SOURCE_AWAITED;
     if (landing->status == PDICT_OK || landing->status == PDICT_NOTFOUND)
@@ -250,16 +254,14 @@ static int take_landing(struct computing *c, struct landing *landing, int64_t as
 static int lead_or_wait(struct computing *c, pdict_view *out)
 {
     int64_t deadline_ms = c->having == HAVE_NOTHING ? c->deadline_ms : INT64_MIN;
-    int64_t asked_ms = pdict__handle_now(c->d);
     struct landing landing;
-    struct flight *flight;
 
-    switch (
-        pdict__flight_join(&c->d->map->flights, c->hash, c->key, deadline_ms, &flight, &landing)) {
+    switch (pdict__flight_join(&c->d->map->flights, c->hash, c->key, deadline_ms, &c->flight,
+                               &landing)) {
     case FLIGHT_LEADS:
-        return lead(c, flight, out);
+        return lead(c, out);
     case FLIGHT_LANDED:
-        return take_landing(c, &landing, asked_ms, out);
+        return take_landing(c, &landing, out);
     case FLIGHT_TAKEN:
         return pdict__old_give(c, out);
     case FLIGHT_LATE:

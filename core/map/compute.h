@@ -25,6 +25,7 @@ struct computing {
     enum having having;
     pdict_view old; /* pinned unless HAVE_NOTHING */
     unsigned source;
+    struct flight *flight; /* while this thread leads it */
 };
 
 /* What is remembered of a key lies under this hash, and so does its lease. */

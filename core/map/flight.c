@@ -122,10 +122,12 @@ static void let_go(struct flights *flights, struct flight *flight)
     pdict__free(flights->allocator, flight);
 }
 
-static void take_result(const struct flight *flight, struct landing *out)
+static void take_result(const struct flight *flight, bool is_late, struct landing *out)
 {
     *out = flight->landing;
-    if (out->view.pin)
+    if (out->view.pin && is_late)
+        *out = (struct landing){ .is_void = true };
+    else if (out->view.pin)
         out->view = pdict__shared_view_again(&out->view);
 }
 
@@ -135,13 +137,14 @@ static enum flight_turn await(struct flights *flights, struct flight *flight, in
     struct timespec until = { .tv_sec = (time_t)(deadline_ms / 1000),
                               .tv_nsec = (long)(deadline_ms % 1000) * 1000000 };
     enum flight_turn turn = FLIGHT_LATE;
+    unsigned phase = flight->phase;
     int rc = 0;
 
     flight->references++;
     while (!flight->has_landed && rc != ETIMEDOUT)
         rc = pthread_cond_clockwait(&flight->landed, &flights->lock, CLOCK_MONOTONIC, &until);
     if (flight->has_landed) {
-        take_result(flight, out);
+        take_result(flight, phase == flight->phase, out);
         turn = FLIGHT_LANDED;
     }
     let_go(flights, flight);
@@ -175,6 +178,13 @@ enum flight_turn pdict__flight_join(struct flights *flights, uint64_t hash, pdic
     turn = join_locked(flights, hash, key, deadline_ms, led, landing);
     pthread_mutex_unlock(&flights->lock);
     return turn;
+}
+
+void pdict__flight_next_phase(struct flights *flights, struct flight *flight)
+{
+    pthread_mutex_lock(&flights->lock);
+    flight->phase++;
+    pthread_mutex_unlock(&flights->lock);
 }
 
 void pdict__flight_land(struct flights *flights, struct flight *flight,

@@ -26,6 +26,7 @@ struct flight {
     pthread_t leader;
     pthread_cond_t landed;
     bool has_landed;
+    unsigned phase; /* grows before each moment at which a value may become true */
     unsigned references;
     struct landing landing;
 };
@@ -53,6 +54,12 @@ void pdict__flights_destroy(struct flights *flights);
 enum flight_turn pdict__flight_join(struct flights *flights, uint64_t hash, pdict_slice key,
                                     int64_t deadline_ms, struct flight **led,
                                     struct landing *landing);
+/*
+ * For who leads: what it reads or puts from now on may become its value. A value goes to those who
+ * came before that, for then it was true during their call; those who come later may come behind
+ * somebody who has deleted it already, and begin again.
+ */
+void pdict__flight_next_phase(struct flights *flights, struct flight *flight);
 /* For who leads: those who wait get what has become of it; the view stays the caller's. */
 void pdict__flight_land(struct flights *flights, struct flight *flight,
                         const struct landing *landing);

@@ -209,8 +209,8 @@ TEST(compute_threads, who_has_waited_gets_the_value_however_soon_it_expires)
     for_each_setup(check_expired);
 }
 
-/* The put of the first waits until its value has expired, and only then the second asks. */
-static void check_late(const struct setup *setup)
+/* The second asks while the put of the first is under way, after `wait_ms` of the clock. */
+static void ask_late(const struct setup *setup, int64_t wait_ms, int calls_made, unsigned origin)
 {
     pdict *d = setup_open(setup, "a", ""), *txn;
     struct source source = { .d = d, .value = "value", .ttl_ms = 10 };
@@ -220,20 +220,27 @@ static void check_late(const struct setup *setup)
     CHECK(pthread_create(&calls[0].thread, NULL, run, &calls[0]) == 0);
     while (atomic_load(&d->map->store->queue.count) == 0)
         sched_yield();
-    test_now_ms += 10;
+    test_now_ms += wait_ms;
     CHECK(pthread_create(&calls[1].thread, NULL, run, &calls[1]) == 0);
     while (waiters(d) == 0)
         sched_yield();
     pdict_abort(txn);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         CHECK(pthread_join(calls[i].thread, NULL) == 0);
-        CHECK_INT(calls[i].origin, PDICT_SOURCE_COMPUTED);
-    }
-    CHECK_INT(source.calls, 2);
+    CHECK_INT(calls[0].origin, PDICT_SOURCE_COMPUTED);
+    CHECK_INT(calls[1].origin, origin);
+    CHECK_INT(source.calls, calls_made);
+    CHECK_OK(pdict_del(d, pdict_str("k")));
     pdict_close(d);
 }
 
-TEST(compute_threads, value_that_expired_before_it_was_asked_for_is_not_handed_out)
+static void check_late(const struct setup *setup)
+{
+    ask_late(setup, 10, 2, PDICT_SOURCE_COMPUTED);
+    ask_late(setup, 9, 1, PDICT_SOURCE_STORED);
+}
+
+TEST(compute_threads, who_asks_during_the_put_reads_what_is_there_then)
 {
     for_each_setup(check_late);
 }
