@@ -124,6 +124,44 @@ static int do_modify(struct worker *worker, struct event *event, pdict_slice key
     return pdict_modify(worker->d, key, replace, &m, &how);
 }
 
+/* Some of those who put if absent compute what is absent: a get, then, if somebody else was faster.
+ * A time to live would begin at a moment that is not known. */
+static bool computes(const struct event *event)
+{
+    return event->kind == PUT_IF_ABSENT && event->id % 2;
+}
+
+struct computation {
+    uint32_t id, value[16];
+};
+
+static int compute(void *ctx, const pdict_view *old, pdict_computed *out)
+{
+    struct computation *c = ctx;
+
+    (void)old;
+    out->value = pdict_bytes(c->value, value_of(c->id, c->value));
+    return PDICT_OK;
+}
+
+static int do_compute(struct worker *worker, struct event *event, pdict_slice key)
+{
+    struct computation c = { .id = event->id };
+    pdict_compute_options how = PDICT_COMPUTE_OPTIONS_INIT;
+    unsigned source;
+    pdict_view view;
+    int status;
+
+    how.source_out = &source;
+    status = pdict_get_or_compute(worker->d, key, compute, &c, &how, &view);
+    if (status == PDICT_OK && source != PDICT_SOURCE_COMPUTED) {
+        event->kind = GET;
+        event->id = id_of(&view);
+    }
+    pdict_view_release(&view);
+    return status;
+}
+
 static int do_event(struct worker *worker, struct event *event, pdict_slice key)
 {
     switch (event->kind) {
@@ -136,7 +174,7 @@ static int do_event(struct worker *worker, struct event *event, pdict_slice key)
     case MODIFY:
         return do_modify(worker, event, key);
     default:
-        return do_put(worker, event, key);
+        return computes(event) ? do_compute(worker, event, key) : do_put(worker, event, key);
     }
 }
 
@@ -180,7 +218,7 @@ static void plan_event(struct worker *worker, struct event *event)
     if (puts_value(event))
         event->id = atomic_fetch_add(&board->next_id, 1) + 1;
     /* A deadline that a few ticks of the clock reach. */
-    if (puts_value(event) && dice % 4 == 0)
+    if (puts_value(event) && !computes(event) && dice % 4 == 0)
         event->expires_ms = board_clock(board) + 1 + (int64_t)(dice >> 2) % 4;
     dice >>= 8;
     if (dice % 8 == 0)
