@@ -67,6 +67,8 @@ static int call(struct computing *c, pdict_computed *computed)
     int status;
 
     *computed = (pdict_computed){ .ttl_ms = c->how.ttl_ms };
+    if (computed->ttl_ms == 0)
+        computed->ttl_ms = c->d->map->lifetimes.ttl_ms;
     status = c->fn(c->ctx, c->having == HAVE_NOTHING ? NULL : &c->old, computed);
     if (status == PDICT_END)
         return pdict_fail(PDICT_INVAL, "get_or_compute: the function returned PDICT_END, which "
@@ -93,15 +95,14 @@ static int put_over(struct computing *c, const pdict_computed *computed, bool is
 {
     pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
     int64_t now_ms = pdict__handle_now(c->d);
-    int64_t ttl_ms = computed->ttl_ms > 0 ? computed->ttl_ms : c->d->map->lifetimes.ttl_ms;
 
     out->created_ms = is_old_there ? c->old.created_ms : now_ms;
-    out->expires_ms = ttl_ms > 0 ? pdict__time_add(now_ms, ttl_ms) : 0;
+    out->expires_ms = computed->ttl_ms > 0 ? pdict__time_add(now_ms, computed->ttl_ms) : 0;
     how.flags = is_old_there ? PDICT_PUT_IF_VERSION : PDICT_PUT_IF_ABSENT;
     how.if_version = c->old.version;
     how.durability = c->how.durability;
     how.created_ms = out->created_ms;
-    how.expires_ms = out->expires_ms;
+    how.expires_ms = computed->ttl_ms > 0 ? out->expires_ms : PDICT_NEVER;
     how.version_out = &out->version;
     return pdict_put(c->d, c->key, computed->value, &how);
 }

@@ -9,9 +9,9 @@ void pdict__old_forget(struct computing *c)
     c->having = HAVE_NOTHING;
 }
 
-static bool is_stale_enough(const struct computing *c, int64_t expires_ms, int64_t now_ms)
+static bool is_stale_enough(const struct computing *c, int64_t until_ms, int64_t now_ms)
 {
-    return c->stale_ms > 0 && now_ms < pdict__time_add(expires_ms, c->stale_ms);
+    return c->stale_ms > 0 && now_ms < pdict__time_add(until_ms, c->stale_ms);
 }
 
 static int view_old(struct computing *c, const pdict_row *row)

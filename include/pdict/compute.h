@@ -34,12 +34,13 @@ enum pdict_source {
     PDICT_SOURCE_STALE = 4     /**< it has expired, and is computed anew elsewhere or cannot be */
 };
 
-/** How to compute; zero means: values never expire, nothing is remembered of what is absent. */
+/** How to compute; zero means: a value lives as long as any of the map, nothing is remembered of what is absent. */
 typedef struct pdict_compute_options {
     size_t struct_size;
     unsigned durability;   /**< of the put: enum pdict_commit_durability */
     unsigned *source_out;  /**< NULL, or receives enum pdict_source; 0 on failure */
-    int64_t ttl_ms;        /**< > 0: a computed value expires after so long */
+    int64_t ttl_ms;        /**< > 0: a computed value expires after so long; 0: after the map's
+                                ttl=, if it has one */
     int64_t timeout_ms;    /**< longest wait for somebody else's computation; 0: the handle's */
     int64_t absent_ttl_ms; /**< > 0: PDICT_NOTFOUND is remembered for so long */
     int64_t stale_ms;      /**< how long beyond its expiry a value may be returned; 0: the handle's

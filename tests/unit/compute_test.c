@@ -73,6 +73,32 @@ TEST(compute, computation_chooses_the_time_to_live_and_the_options_propose_it)
     pdict_close(d);
 }
 
+static void check_map_ttl(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", "&ttl=1s");
+    struct source source = source_of(d, "value");
+    pdict_view view;
+
+    CHECK_OK(pdict_get_or_compute(d, pdict_str("k"), find, &source, NULL, &view));
+    CHECK_INT(view.expires_ms, test_now_ms + 1000);
+    pdict_view_release(&view);
+    test_now_ms += 1000;
+    check_value(d, "k", NULL);
+    source.ttl_ms = 0;
+    CHECK_OK(pdict_get_or_compute(d, pdict_str("k"), find, &source, NULL, &view));
+    CHECK_INT(source.calls, 2);
+    CHECK_INT(view.expires_ms, 0);
+    pdict_view_release(&view);
+    test_now_ms += 100000;
+    check_value(d, "k", "value");
+    pdict_close(d);
+}
+
+TEST(compute, time_to_live_of_the_map_is_proposed_to_the_computation)
+{
+    for_each_setup(check_map_ttl);
+}
+
 TEST(compute, failure_is_returned_and_nothing_is_put)
 {
     pdict *d = setup_open(&setups[0], "a", "");
