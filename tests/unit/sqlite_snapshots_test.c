@@ -45,6 +45,15 @@ static unsigned get(pdict *d, const char *key)
     return number;
 }
 
+static unsigned number_in(const pdict_entry *entry)
+{
+    unsigned number;
+
+    CHECK_INT(entry->value.size, sizeof(number));
+    memcpy(&number, entry->value.data, sizeof(number));
+    return number;
+}
+
 static size_t count_kept(struct store *store)
 {
     size_t count = 0;
@@ -351,7 +360,7 @@ TEST(sqlite_snapshots, an_iterator_that_loses_its_snapshot_says_so_and_keeps_its
     CHECK_OK(pdict_iter_next(iter, &entry));
     tick(d, 1000);
     CHECK_BYTES(entry.key.data, entry.key.size, "key", 3);
-    CHECK_INT(*(const unsigned *)entry.value.data, 1);
+    CHECK_INT(number_in(&entry), 1);
     CHECK_STATUS(pdict_iter_next(iter, &entry), PDICT_CONFLICT);
     pdict_iter_close(iter);
     /* Nothing is left that holds the log. */
@@ -377,7 +386,7 @@ TEST(sqlite_snapshots, more_are_held_at_once_than_there_is_room_for)
     CHECK(pdict__readers_oldest_ms(d->map->store) != INT64_MAX);
     for (size_t i = 0; i < COUNT; i++) {
         CHECK_OK(pdict_iter_next(iters[i], &entry));
-        CHECK_INT(*(const unsigned *)entry.value.data, 1 + i);
+        CHECK_INT(number_in(&entry), 1 + i);
         pdict_iter_close(iters[i]);
     }
     pdict__readers_release(d->map->store);
