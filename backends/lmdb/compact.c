@@ -63,6 +63,34 @@ static int copy_bytes(int from, int to, unsigned char *chunk, uint64_t size)
     return ftruncate(to, (off_t)size);
 }
 
+/* The number of the last commit in a file, 0 if that cannot be told. */
+static uint64_t last_commit(const char *path, int fd)
+{
+    struct file file = { .path = path, .fd = fd };
+
+    return pdict__lmdb_file_load(&file) == PDICT_OK ? file.meta.txn_id : 0;
+}
+
+/* Has the file been committed to since the copy was made? A copy has the number of the commit that
+ * it was made of, and while it is carried over nobody commits: so it was carried over already, but
+ * came back, as a power loss may bring back names. */
+static bool is_outdated(const char *path, int to, const char *copy_path)
+{
+    int from = open(copy_path, O_RDONLY | O_CLOEXEC);
+    bool is_older = false;
+
+    if (from >= 0) {
+        is_older = last_commit(path, to) > last_commit(copy_path, from);
+        close(from);
+    }
+    return is_older;
+}
+
+static int drop_copy(const char *path, const char *copy_path)
+{
+    return unlink(copy_path) == 0 ? sync_directory_of(path) : pdict__lmdb_fail_file(copy_path);
+}
+
 /* Whatever of it a crash leaves undone is done again. */
 static int carry_over(const pdict_allocator *allocator, const char *path, const char *copy_path,
                       int to)
@@ -77,12 +105,12 @@ static int carry_over(const pdict_allocator *allocator, const char *path, const 
         status = pdict__lmdb_fail_file(copy_path);
     else if (copy_bytes(from, to, chunk, (uint64_t)facts.st_size) != 0 || fsync(to) != 0)
         status = pdict__lmdb_fail_file(path);
-    else if (unlink(copy_path) != 0)
-        status = pdict__lmdb_fail_file(copy_path);
+    else
+        status = drop_copy(path, copy_path);
     if (from >= 0)
         close(from);
     allocator->release(allocator->ctx, chunk);
-    return status == PDICT_OK ? sync_directory_of(path) : status;
+    return status;
 }
 
 static int fail_unfinished(const char *path)
@@ -103,10 +131,21 @@ static int finish(const pdict_backend_args *args, const char *copy_path)
                    ? fail_unfinished(args->path)
                    : pdict__lmdb_fail_file(args->path);
     if ((status = pdict__lmdb_lock_out(fd, args->path)) == PDICT_OK && access(copy_path, F_OK) == 0)
-        status = carry_over(&args->allocator, args->path, copy_path, fd);
+        status = is_outdated(args->path, fd, copy_path)
+                     ? drop_copy(args->path, copy_path)
+                     : carry_over(&args->allocator, args->path, copy_path, fd);
     /* Nobody has the file open yet in this process, and LMDB keeps its locks elsewhere. */
     close(fd);
     return status;
+}
+
+bool pdict__lmdb_compact_is_left(const pdict_backend_args *args)
+{
+    char *copy_path = name_beside(&args->allocator, args->path, COPY_ENDING);
+    bool is_left = copy_path == NULL || access(copy_path, F_OK) == 0;
+
+    args->allocator.release(args->allocator.ctx, copy_path);
+    return is_left;
 }
 
 int pdict__lmdb_compact_finish(const pdict_backend_args *args)
@@ -192,9 +231,15 @@ static int replace_content(struct store *store, const char *work_path, const cha
     }
     if (rename(work_path, copy_path) != 0)
         return pdict__lmdb_fail_file(copy_path);
-    if ((status = sync_directory_of(copy_path)) != PDICT_OK)
+    if ((status = sync_directory_of(copy_path)) != PDICT_OK) {
+        /* Else the next who opens the store would carry it over, whatever is committed till then. */
+        store->room.is_lost = unlink(copy_path) != 0;
         return status;
-    return carry_over(&store->allocator, store->path, copy_path, store->fd);
+    }
+    status = carry_over(&store->allocator, store->path, copy_path, store->fd);
+    /* Nobody may use what is half the one and half the other: who opens the store next ends it. */
+    store->room.is_lost = status != PDICT_OK;
+    return status;
 }
 
 /* Alone in this process; now among all of them. */

@@ -90,7 +90,7 @@ struct room {
     pthread_cond_t changed;
     _Atomic unsigned users; /* snapshots and transactions of this process */
     _Atomic bool is_growing;
-    bool is_lost;            /* a failed remapping left none */
+    bool is_lost; /* a failed remapping left none, or a failed compaction half of a file */
     _Atomic uint64_t wanted; /* bytes that the next transaction must find free */
 };
 
@@ -378,6 +378,8 @@ int pdict__lmdb_backup(void *self, const char *path, const pdict_backend_events 
 /* ---- compact.c ---- */
 
 int pdict__lmdb_compact(void *self, uint64_t step_bytes, int64_t timeout_ms, uint64_t *left_bytes);
+/* Has somebody died over a compaction? True also when there is no memory to look. */
+bool pdict__lmdb_compact_is_left(const pdict_backend_args *args);
 /* Before a store is opened: bring to its end what a process died over. */
 int pdict__lmdb_compact_finish(const pdict_backend_args *args);
 

@@ -168,8 +168,8 @@ static int remap(struct store *store, uint64_t least)
 static int fail_lost(const struct store *store)
 {
     return pdict_fail(PDICT_NOMEM,
-                      "lmdb: the mapping of %s was lost while it grew; close the store "
-                      "and open it again",
+                      "lmdb: the mapping of %s was lost while it grew or was compacted; close the "
+                      "store and open it again",
                       store->path);
 }
 

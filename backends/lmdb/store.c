@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define TXN_ID_AT (PAGE_HEAD + offsetof(struct disk_meta, txn_id))
 #define LAST_AT   (PAGE_HEAD + offsetof(struct disk_meta, last_page))
@@ -139,18 +140,23 @@ static int check_file(const pdict_backend_args *args, enum file_kind *kind, uint
     return PDICT_OK;
 }
 
-int pdict__lmdb_open(const pdict_backend_args *args, void **self)
+/* *is_due: a compaction has to be brought to its end first. */
+static int open_once(const pdict_backend_args *args, struct store **out, bool *is_due)
 {
     struct store *store = NULL;
     enum file_kind kind;
     uint64_t used_bytes;
     int status;
 
+    *is_due = false;
     if ((status = check_file(args, &kind, &used_bytes)) != PDICT_OK)
         return status;
     if ((status = store_new(args, &store)) != PDICT_OK)
         goto done;
     if ((status = pdict__lmdb_env_open(store, used_bytes)) != PDICT_OK)
+        goto done;
+    /* From here on our lock keeps compactions away; one that was there before has died, or ended. */
+    if ((*is_due = pdict__lmdb_compact_is_left(args)))
         goto done;
     if ((status = verify_metas(store)) != PDICT_OK)
         goto done;
@@ -158,10 +164,36 @@ int pdict__lmdb_open(const pdict_backend_args *args, void **self)
         goto done;
     if ((status = pdict__lmdb_env_tables(store)) != PDICT_OK)
         goto done;
-    *self = store;
+    *out = store;
     store = NULL;
 done:
     pdict__lmdb_close(store);
+    return status;
+}
+
+int pdict__lmdb_open(const pdict_backend_args *args, void **self)
+{
+    int64_t deadline_ms = pdict__lmdb_steady_ms() + args->timeout_ms;
+    const struct timespec pause = { .tv_nsec = 1000000 };
+    struct store *store = NULL;
+    bool is_due;
+    int status;
+
+    for (;;) {
+        status = open_once(args, &store, &is_due);
+        /* Others who have just opened it look as we do, and close it again in a moment. */
+        is_due = is_due || (status == PDICT_BUSY && pdict__lmdb_compact_is_left(args));
+        if (!is_due || pdict__lmdb_steady_ms() >= deadline_ms)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    if (is_due)
+        return pdict_fail(PDICT_BUSY,
+                          "lmdb: %s was left in the middle of being compacted, and others open it "
+                          "all the time; try again",
+                          args->path);
+    if (status == PDICT_OK)
+        *self = store;
     return status;
 }
 

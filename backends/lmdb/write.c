@@ -83,6 +83,8 @@ static int begin(struct store *store, int durability)
 {
     int rc;
 
+    if (store->room.is_lost)
+        return MDB_PANIC;
     check_readers(store);
     if ((rc = set_durability(store, durability)) != 0)
         return rc;

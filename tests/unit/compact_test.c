@@ -251,6 +251,28 @@ TEST(compact, lmdb_finishes_what_a_dead_process_left_half_done)
     CHECK(!exists(test_path("a.mdb-compact")));
 }
 
+/* A power loss may bring its name back, and then the store has gone on long since. */
+TEST(compact, lmdb_does_not_go_back_to_a_copy_that_was_carried_over_long_ago)
+{
+    const char *a = need_lmdb(), *after;
+    pdict_options options = test_options(false);
+    char *whole;
+    size_t size;
+    pdict *d;
+
+    fill_and_delete(a);
+    CHECK_OK(compact(a, "1s"));
+    whole = test_file(test_path("a.mdb"), &size);
+    CHECK_OK(pdict_open(a, &options, &d));
+    CHECK_OK(pdict_put(d, pdict_str("later"), pdict_str("value"), NULL));
+    pdict_close(d);
+    after = map_text(a, "main", false);
+    test_write_file(test_path("a.mdb-compact"), whole, size);
+    CHECK_STR(map_text(a, "main", false), after);
+    CHECK(strstr(after, "later") != NULL);
+    CHECK(!exists(test_path("a.mdb-compact")));
+}
+
 /* ---- all ---- */
 
 static void check_killed(const char *uri, const char *path)
