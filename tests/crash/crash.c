@@ -34,7 +34,7 @@ enum {
 };
 
 #define ALL_OPS    ((1u << OP_KINDS) - 1)
-#define UPKEEP_OPS (1u << OP_COMPACT | 1u << OP_BACKUP | 1u << OP_MIGRATE)
+#define UPKEEP_OPS (1u << OP_COMPACT | 1u << OP_BACKUP | 1u << OP_MIGRATE | 1u << OP_RECODE)
 
 /* The writers of one round. */
 struct group {

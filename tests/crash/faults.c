@@ -32,7 +32,7 @@ enum {
     HANG_SECONDS = 60
 };
 
-#define OPS_MIX (((1u << OP_KINDS) - 1) & ~(1u << OP_COUNT_UP))
+#define OPS_MIX (((1u << OP_KINDS) - 1) & ~(1u << OP_COUNT_UP | 1u << OP_RECODE))
 
 /* A system call that is interrupted for ever is tried again for ever, so that one is not here. */
 static const struct fault {

@@ -48,6 +48,7 @@ static const struct {
     [OP_COMPACT] = { "compact", 3, false, false },
     [OP_BACKUP] = { "backup", 3, false, false },
     [OP_MIGRATE] = { "migrate", 3, false, false },
+    [OP_RECODE] = { "recode", 3, false, false },
 };
 
 const char *op_name(const struct op *op)
@@ -333,6 +334,18 @@ static int do_copy(struct lane *lane, const struct op *op)
     return status == PDICT_UNKNOWN_BACKEND ? PDICT_OK : status;
 }
 
+/* What an earlier process did not come to the end of is finished by the way. */
+static int do_recode(struct lane *lane)
+{
+    pdict_stats stats = PDICT_STATS_INIT;
+    int status = pdict_stats_get(lane->d, 0, &stats);
+
+    if (status != PDICT_OK)
+        return status;
+    return stats.is_encrypted ? pdict_rekey(lane->d, NULL, NULL)
+                              : pdict_recode(lane->d, NULL, NULL);
+}
+
 int op_do(struct lane *lane, const struct op *op)
 {
     switch (op->kind) {
@@ -354,6 +367,8 @@ int op_do(struct lane *lane, const struct op *op)
         return do_count_up(lane, op);
     case OP_COMPACT:
         return pdict_compact(lane->store, NULL, NULL);
+    case OP_RECODE:
+        return do_recode(lane);
     default:
         return do_copy(lane, op);
     }

@@ -23,6 +23,7 @@ enum op_kind {
     OP_COMPACT,
     OP_BACKUP,
     OP_MIGRATE,
+    OP_RECODE, /* a new data key, where there is one */
     OP_KINDS
 };
 
