@@ -166,7 +166,7 @@ TEST(layers, options_of_every_level_are_taken)
 TEST(layers, an_unknown_option_is_named_with_the_near_match_of_any_level)
 {
     need_layers();
-    refused(uri_of("fault+sqlite", "a.db", "?fale=1"), PDICT_UNKNOWN_OPTION, "fault+sqlite",
+    refused(uri_of("fault+sqlite", "a.db", "?faill=1"), PDICT_UNKNOWN_OPTION, "fault+sqlite",
             "did you mean 'fail'");
     refused(uri_of("fault+sqlite", "a.db", "?page_cash=1"), PDICT_UNKNOWN_OPTION, "fault+sqlite",
             "did you mean 'page_cache'");
