@@ -60,6 +60,19 @@ static void trace_close(void *self)
     allocator.release(allocator.ctx, trace);
 }
 
+static void trace_suspend(void *self)
+{
+    struct trace *trace = self;
+    pdict_allocator allocator = trace->allocator;
+
+    if (trace->next->suspend)
+        trace->next->suspend(trace->below);
+    else
+        trace->next->close(trace->below);
+    say(trace, PDICT_OK, "suspend");
+    allocator.release(allocator.ctx, trace);
+}
+
 static int trace_reader_open(void *self, void **reader)
 {
     struct trace *trace = self;
@@ -395,6 +408,7 @@ const pdict_backend pdict__backend_trace = {
     .stat = trace_stat,
     .watch = trace_watch,
     .watch_sees = trace_watch_sees,
+    .suspend = trace_suspend,
     .log_bytes = trace_log_bytes,
     .checkpoint = trace_checkpoint,
     .sync = trace_sync,

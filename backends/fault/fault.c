@@ -34,6 +34,17 @@ static void fault_close(void *self)
     pdict__fault_free(fault);
 }
 
+static void fault_suspend(void *self)
+{
+    struct fault *fault = self;
+
+    if (fault->next->suspend)
+        fault->next->suspend(fault->below);
+    else
+        fault->next->close(fault->below);
+    pdict__fault_free(fault);
+}
+
 static int fault_reader_open(void *self, void **reader)
 {
     struct fault *fault = self;
@@ -409,6 +420,7 @@ const pdict_backend pdict__backend_fault = {
     .stat = fault_stat,
     .watch = fault_watch,
     .watch_sees = fault_watch_sees,
+    .suspend = fault_suspend,
     .log_bytes = fault_log_bytes,
     .checkpoint = fault_checkpoint,
     .sync = fault_sync,

@@ -242,6 +242,7 @@ char *pdict__sqlite_uri(const char *path, const char *query);
 
 int pdict__sqlite_open(const pdict_backend_args *args, void **self);
 void pdict__sqlite_close(void *self);
+void pdict__sqlite_suspend(void *self);
 int pdict__sqlite_stat(void *self, pdict_backend_stat *stat);
 int pdict__sqlite_watch(void *self, const volatile uint64_t *words[2]);
 bool pdict__sqlite_is_next(void *self, const uint64_t before[2], const uint64_t after[2]);

@@ -231,6 +231,15 @@ void pdict__sqlite_close(void *self)
     release_store(store);
 }
 
+/* The last connection to be closed would fold in the log, which takes long while it is long. */
+void pdict__sqlite_suspend(void *self)
+{
+    struct store *store = self;
+
+    sqlite3_db_config(store->anchor->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    pdict__sqlite_close(store);
+}
+
 /* ---- facts ---- */
 
 int pdict__sqlite_stat(void *self, pdict_backend_stat *stat)

@@ -81,4 +81,5 @@ const pdict_backend pdict__backend_sqlite = {
     .is_next = pdict__sqlite_is_next,
     .access_put = pdict__sqlite_access_put,
     .access_get = pdict__sqlite_access_get,
+    .suspend = pdict__sqlite_suspend,
 };

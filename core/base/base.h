@@ -108,7 +108,8 @@ int pdict__random_version(uint64_t *out);
 
 /* ---- fork.c: whether this process is still the one that opened something ---- */
 
-/* Grows by one in the child of each fork that ran the handlers. */
+/* From 1; grows by one in the child of each fork that ran the handlers (fork.h), and is 0 in one that
+ * did not. */
 unsigned pdict__fork_count(void);
 
 /* ---- log.c ---- */

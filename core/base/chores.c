@@ -4,10 +4,8 @@
 #include <signal.h>
 #include <time.h>
 
+#include "base/calls.h"
 #include "base/chores.h"
-
-/* How long a fork waits for a chore that runs. */
-#define FORK_WAIT_MS 2000
 
 /* An innermost lock: nothing else is taken under it. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -15,14 +13,11 @@ static pthread_cond_t changed; /* on the steady clock; whoever waits looks again
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct chore *first; /* the one that ran longest ago */
 static unsigned n_threaded; /* chores that are not manual */
-static unsigned n_running;
 static uint64_t passes;
 static pthread_t thread;
 static bool has_thread, is_ending;
-static unsigned n_forking; /* no chore begins */
-
-/* Chores that run on this thread, to tell a fork from inside one. */
-static _Thread_local unsigned n_inside;
+static unsigned n_forking;  /* no chore begins */
+static unsigned home_count; /* of forks, of the process whose thread it is */
 
 static void init_changed(void)
 {
@@ -37,10 +32,22 @@ static void init_changed(void)
 static void init(void)
 {
     init_changed();
-    pdict__fork_count(); /* installs the fork handlers */
+    home_count = pdict__fork_count(); /* installs the fork handlers */
 }
 
 /* The functions from here to add_locked() are called with the lock held, and return so. */
+
+/* In a child neither the thread is there, nor what it was running, nor who waited. */
+static void notice_fork(void)
+{
+    if (pdict__fork_count() == home_count)
+        return;
+    home_count = pdict__fork_count();
+    init_changed();
+    for (struct chore *chore = first; chore; chore = chore->next)
+        chore->is_running = false;
+    has_thread = is_ending = false;
+}
 
 static void wait_until(int64_t steady_ms)
 {
@@ -88,24 +95,23 @@ static int64_t next_due(const struct chore *chore, int64_t answer_ms)
     return answer_ms < 0 ? INT64_MAX : pdict__time_add(pdict__steady_ms(), answer_ms);
 }
 
-/* Returns what the chore answered. */
+/* Returns what the chore answered. It runs as a call does, which begins without waiting: while no
+ * fork holds the chores, none has stopped the calls. */
 static int64_t run(struct chore *chore)
 {
     int64_t answer_ms;
 
+    pdict__call_begin();
     chore->is_running = true;
     chore->is_woken = false;
-    n_running++;
     unlink_chore(chore);
     append(chore);
     pthread_mutex_unlock(&lock);
-    n_inside++;
     answer_ms = chore->run(chore->ctx);
-    n_inside--;
+    pdict__call_end();
     pthread_mutex_lock(&lock);
     chore->due_ms = next_due(chore, answer_ms);
     chore->is_running = false;
-    n_running--;
     pthread_cond_broadcast(&changed);
     return answer_ms;
 }
@@ -210,6 +216,7 @@ int pdict__chore_add(struct chore *chore)
 
     pthread_once(&once, init);
     pthread_mutex_lock(&lock);
+    notice_fork();
     status = add_locked(chore);
     pthread_mutex_unlock(&lock);
     return status;
@@ -218,6 +225,7 @@ int pdict__chore_add(struct chore *chore)
 void pdict__chore_wake(struct chore *chore)
 {
     pthread_mutex_lock(&lock);
+    notice_fork();
     chore->is_woken = true;
     chore->due_ms = 0;
     /* In the child of a fork the thread may be missing; if it cannot start, the next wake tries. */
@@ -230,6 +238,7 @@ void pdict__chore_wake(struct chore *chore)
 void pdict__chore_remove(struct chore *chore)
 {
     pthread_mutex_lock(&lock);
+    notice_fork();
     chore->is_leaving = true;
     while (chore->is_running)
         wait_until(INT64_MAX);
@@ -260,6 +269,7 @@ void pdict__chores_run(const void *owner, int64_t budget_ms)
     uint64_t pass;
 
     pthread_mutex_lock(&lock);
+    notice_fork();
     pass = ++passes;
     for (;;) {
         bool has_more;
@@ -277,31 +287,38 @@ void pdict__chores_run(const void *owner, int64_t budget_ms)
 
 /* ---- fork ---- */
 
-void pdict__chores_fork_prepare(void)
+void pdict__chores_fork_hold(void)
 {
-    int64_t until_ms = pdict__steady_ms() + FORK_WAIT_MS;
-
     pthread_mutex_lock(&lock);
     n_forking++;
-    while (n_running > n_inside && pdict__steady_ms() < until_ms)
-        wait_until(until_ms);
+    pthread_mutex_unlock(&lock);
 }
 
-void pdict__chores_fork_parent(void)
+void pdict__chores_fork_prepare(void)
 {
-    n_forking--;
+    pthread_mutex_lock(&lock);
+}
+
+void pdict__chores_fork_parent(bool was_held)
+{
+    if (was_held)
+        n_forking--;
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
 }
 
-/* The waiters that the condition knows of are threads of the parent: it is made anew. */
 void pdict__chores_fork_child(void)
 {
-    for (struct chore *chore = first; chore; chore = chore->next)
-        chore->is_running = false;
-    n_running = n_inside;
-    has_thread = is_ending = false;
+    notice_fork();
     n_forking = 0;
-    init_changed();
+    pthread_mutex_unlock(&lock);
+}
+
+/* If the thread cannot start, the next wake tries. */
+void pdict__chores_go_on(void)
+{
+    pthread_mutex_lock(&lock);
+    if (!has_thread && !is_ending && n_threaded > 0)
+        (void)thread_start();
     pthread_mutex_unlock(&lock);
 }

@@ -39,11 +39,13 @@ void pdict__chore_remove(struct chore *chore);
  * until `budget_ms` are used up. One that runs on another thread is left out. */
 void pdict__chores_run(const void *owner, int64_t budget_ms);
 
-/* For the fork handlers (fork.c). prepare waits, though not for ever, until no chore runs, and none
- * begins before parent or child. The child has no thread: it starts again with the next chore that
- * is added or woken there. */
+/* For the fork handlers (fork.c). After hold no chore begins; one that runs is inside a call.
+ * prepare locks until parent or child. The child has no thread: it starts again with the next chore
+ * that is added or woken there, or when it is told to go on. */
+void pdict__chores_fork_hold(void);
 void pdict__chores_fork_prepare(void);
-void pdict__chores_fork_parent(void);
+void pdict__chores_fork_parent(bool was_held);
 void pdict__chores_fork_child(void);
+void pdict__chores_go_on(void);
 
 #endif

@@ -45,8 +45,17 @@ static void thread_ends(void *circle)
     current = NULL;
 }
 
-/* The views of the parent stay, so its blocks do; the child's one thread takes another. */
-static void begin_child(void)
+void pdict__hazards_fork_prepare(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void pdict__hazards_fork_parent(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+void pdict__hazards_fork_child(void)
 {
     pthread_mutex_init(&lock, NULL);
     pdict__hazards = NULL;
@@ -57,7 +66,6 @@ static void set_up(void)
 {
     has_barrier = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
     pthread_key_create(&exit_key, thread_ends);
-    pthread_atfork(NULL, NULL, begin_child);
 }
 
 /* A program may unload the library before its threads end. */

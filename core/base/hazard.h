@@ -71,4 +71,10 @@ struct hazard_walk {
 struct hazard_walk pdict__hazard_walk(void);
 void *pdict__hazard_next(struct hazard_walk *walk);
 
+/* For the fork handlers (fork.c). The views of the parent stay in the child, so its blocks do; the
+ * child's one thread takes another. */
+void pdict__hazards_fork_prepare(void);
+void pdict__hazards_fork_parent(void);
+void pdict__hazards_fork_child(void);
+
 #endif

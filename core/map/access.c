@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Access times: notes of what was used, by key, and the flush that writes them by id. */
+#include "base/calls.h"
 #include "map/access.h"
 #include "map/cache.h"
 
@@ -297,10 +298,12 @@ static bool note_used(struct access *access, pdict_slice key, int64_t now_ms)
     struct access_shard *shard = shard_of(access, hash);
     bool is_noted, is_time;
 
+    pdict__call_begin();
     pthread_mutex_lock(&shard->lock);
     is_noted = note_one(&shard->notes, hash, key, now_ms);
     is_time = is_much(&shard->notes);
     pthread_mutex_unlock(&shard->lock);
+    pdict__call_end();
     if (is_time)
         pdict__chore_wake(&access->chore);
     return is_noted;

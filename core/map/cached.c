@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading through the cache: hits, what is doubted, what is missing; and what own commits leave. */
+#include "base/calls.h"
 #include "map/cached.h"
 #include "map/access.h"
 
@@ -420,14 +421,11 @@ static int read_through(const pdict *d, struct cache_look *look, struct entry *e
     return status;
 }
 
-int pdict__get_cached(const pdict *d, pdict_slice key, pdict_view *out)
+static int get_cached(const pdict *d, pdict_slice key, pdict_view *out)
 {
     struct cache_look look;
     struct entry *entry;
-    int status = pdict__store_check(d->map->store);
 
-    if (status != PDICT_OK)
-        return status;
     entry = pdict__cache_look(d, key, &look);
     if (!look.slot)
         return pdict__get_uncached(d, key, out);
@@ -436,13 +434,22 @@ int pdict__get_cached(const pdict *d, pdict_slice key, pdict_view *out)
     return read_through(d, &look, entry, key, out);
 }
 
-bool pdict__peek_cached(const pdict *d, pdict_slice key, bool *is_there)
+int pdict__get_cached(const pdict *d, pdict_slice key, pdict_view *out)
+{
+    int status = pdict__store_enter(d->map->store);
+
+    if (status != PDICT_OK)
+        return status;
+    status = get_cached(d, key, out);
+    pdict__store_leave();
+    return status;
+}
+
+static bool peek_cached(const pdict *d, pdict_slice key, bool *is_there)
 {
     struct cache_look look;
     struct entry *entry;
 
-    if (d->map->store->fork_count != pdict__fork_count())
-        return false;
     entry = pdict__cache_look(d, key, &look);
     if (!look.slot)
         return false;
@@ -453,11 +460,24 @@ bool pdict__peek_cached(const pdict *d, pdict_slice key, bool *is_there)
     return look.is_true;
 }
 
+bool pdict__peek_cached(const pdict *d, pdict_slice key, bool *is_there)
+{
+    bool is_known;
+
+    /* What is wrong is said by who reads the store. */
+    if (pdict__store_enter(d->map->store) != PDICT_OK)
+        return false;
+    is_known = peek_cached(d, key, is_there);
+    pdict__store_leave();
+    return is_known;
+}
+
 /* ---- for own commits ---- */
 
 struct entry *pdict__cache_prepare(const pdict *d, const pdict_change *change, pdict_slice value)
 {
     struct entry_plan plan;
+    struct entry *entry;
 
     if (!d->cache)
         return NULL;
@@ -467,5 +487,8 @@ struct entry *pdict__cache_prepare(const pdict *d, const pdict_change *change, p
         plan = (struct entry_plan){ .key = change->row.key, .flags = ENTRY_ABSENT };
     else if (!plan.value.data)
         plan.value.data = "";
-    return pdict__entry_new(d->cache, &plan);
+    pdict__call_begin();
+    entry = pdict__entry_new(d->cache, &plan);
+    pdict__call_end();
+    return entry;
 }

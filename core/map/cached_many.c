@@ -106,21 +106,30 @@ static int fail_many(struct many *many, int status)
     return status;
 }
 
+static int get_many(struct many *many)
+{
+    size_t n_unknown = count_unknown(many);
+    int status;
+
+    if (n_unknown == 0)
+        return PDICT_OK;
+    status = begin_many(many, n_unknown < many->count);
+    return status == PDICT_OK ? read_unknown(many) : fail_many(many, status);
+}
+
 int pdict__get_many_cached(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
                            int *statuses)
 {
     struct many many = {
         .d = d, .keys = keys, .count = count, .views = views, .statuses = statuses
     };
-    size_t n_unknown;
-    int status = pdict__store_check(d->map->store);
+    int status = pdict__store_enter(d->map->store);
 
     if (!d->near || status != PDICT_OK)
         pdict__know_nothing(views, statuses, count);
     if (status != PDICT_OK)
         return fail_many(&many, status);
-    if ((n_unknown = count_unknown(&many)) == 0)
-        return PDICT_OK;
-    status = begin_many(&many, n_unknown < count);
-    return status == PDICT_OK ? read_unknown(&many) : fail_many(&many, status);
+    status = get_many(&many);
+    pdict__store_leave();
+    return status;
 }

@@ -2,6 +2,7 @@
 /* pdict_get_or_compute(): one computation for all threads and processes that miss a key. */
 #include <stdio.h>
 
+#include "base/calls.h"
 #include "map/compute.h"
 
 uint64_t pdict__compute_hash(const struct map *map, pdict_slice stored_key)
@@ -69,7 +70,9 @@ static int call(struct computing *c, pdict_computed *computed)
     *computed = (pdict_computed){ .ttl_ms = c->how.ttl_ms };
     if (computed->ttl_ms == 0)
         computed->ttl_ms = c->d->map->lifetimes.ttl_ms;
+    pdict__callback_begin();
     status = c->fn(c->ctx, c->having == HAVE_NOTHING ? NULL : &c->old, computed);
+    pdict__callback_end();
     if (status == PDICT_END)
         return pdict_fail(PDICT_INVAL, "get_or_compute: the function returned PDICT_END, which "
                                        "says nothing here; let it return PDICT_NOTFOUND");

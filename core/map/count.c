@@ -20,6 +20,11 @@ void pdict__count_memo_init(struct count_memo *memo)
     pthread_mutex_init(&memo->lock, NULL);
 }
 
+void pdict__count_memo_forget(struct count_memo *memo)
+{
+    memo->is_known = false;
+}
+
 void pdict__count_memo_destroy(struct count_memo *memo)
 {
     pthread_mutex_destroy(&memo->lock);
@@ -130,13 +135,14 @@ int pdict__map_count(struct map *map, int64_t now_ms, uint64_t *count)
     struct token token = { { 0 } };
     int status;
 
-    if ((status = pdict__store_check(map->store)) != PDICT_OK)
+    if ((status = pdict__store_enter(map->store)) != PDICT_OK)
         return status;
     if (map->lifetimes.idle_ms > 0)
         return count_used(map, now_ms, count);
     if (!peek(map->store, &token) || !recall(map, token, now_ms, &counted) ||
         now_ms >= counted.next_ms)
         status = count_anew(map, now_ms, &counted);
+    pdict__store_leave();
     if (status == PDICT_OK)
         *count = counted.count;
     return status;

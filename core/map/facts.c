@@ -159,8 +159,8 @@ int pdict_stats_get(pdict *d, unsigned flags, pdict_stats *out)
     stats.is_encrypted = pdict__settings(d->map)->seal != SEAL_NONE;
     add_cache(d, &stats);
     add_snapshots(d->map->store, &stats);
-    pdict__end(d, reader);
     read_stages(d, &stats);
+    pdict__end(d, reader);
     if (status == PDICT_OK)
         memcpy(out, &stats, out->struct_size < sizeof(stats) ? out->struct_size : sizeof(stats));
     return status;
@@ -168,16 +168,17 @@ int pdict_stats_get(pdict *d, unsigned flags, pdict_stats *out)
 
 int pdict_clear_cache(pdict *d)
 {
-    int status = pdict__store_check(d->map->store);
+    int status = pdict__not_inside(d, "pdict_clear_cache");
 
     if (status == PDICT_OK)
-        status = pdict__not_inside(d, "pdict_clear_cache");
+        status = pdict__store_enter(d->map->store);
     if (status != PDICT_OK)
         return status;
     if (atomic_load(&d->map->cache))
         pdict__cache_clear(atomic_load(&d->map->cache));
     pdict__pipeline_trim(d->map->pipeline);
     pdict__readers_trim(d->map->store);
+    pdict__store_leave();
     return PDICT_OK;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pdict_get(): a hit is one short function without a lock; everything rare is elsewhere. */
+#include "base/fork.h"
 #include "map/access.h"
 #include "map/cached.h"
 
@@ -179,7 +180,7 @@ static PDICT__WITHIN int get_near(const pdict *d, pdict_slice key, pdict_view *o
     slot = mine->spare;
     coherence = cache->coherence;
     if (PDICT__RARE(atomic_load_explicit(slot, memory_order_relaxed) ||
-                    mine->fork_count != coherence->fork_count))
+                    mine->fork_count != pdict__fork_count_now()))
         return get_far(d, key, out);
 
     gen = atomic_load_explicit(&coherence->gen, memory_order_acquire);
@@ -338,7 +339,7 @@ bool pdict__get_many_near(const pdict *d, const pdict_slice *keys, size_t count,
     const struct coherence *coherence = d->near->coherence;
 
     pdict__ticket_take(d->map->store, ticket);
-    if (!pdict__hazards || pdict__hazards->fork_count != coherence->fork_count) {
+    if (!pdict__hazards || pdict__hazards->fork_count != pdict__fork_count_now()) {
         pdict__know_nothing(views, statuses, count);
         return false;
     }

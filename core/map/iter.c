@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Walking a map: in chunks that hold no snapshot between them, or along one snapshot. */
+#include <stddef.h>
+
+#include "base/calls.h"
 #include "map/txn.h"
 
 /* A chunk is what one snapshot reads ahead; it starts small, so that a short look is cheap. */
@@ -167,7 +170,7 @@ static void close_cursor(struct hold *hold)
     iter->cursor = NULL;
 }
 
-static int begin_snapshot_walk(pdict_iter *iter)
+static int open_cursor(pdict_iter *iter)
 {
     struct store *store = iter->d->map->store;
     void *reader;
@@ -180,6 +183,17 @@ static int begin_snapshot_walk(pdict_iter *iter)
     status = store->backend->scan_open(store->engine, reader, iter->d->map->number, &iter->scan,
                                        &iter->cursor);
     pdict__hold_leave(&iter->hold);
+    return status;
+}
+
+static int begin_snapshot_walk(pdict_iter *iter)
+{
+    int status = pdict__store_hold(iter->d->map->store);
+
+    if (status != PDICT_OK)
+        return status;
+    status = open_cursor(iter);
+    pdict__store_let_go();
     return status;
 }
 
@@ -221,6 +235,9 @@ int pdict_iter_open(pdict *d, const pdict_range *range, pdict_iter **out)
     if (range)
         memcpy(&full, range, range->struct_size < sizeof(full) ? range->struct_size : sizeof(full));
     status = iter->bench ? open_range(iter, &full) : PDICT_NOMEM;
+    /* Between its steps a walk is not inside a call. */
+    if (iter->bench)
+        pdict__call_end();
     if (status != PDICT_OK) {
         pdict_iter_close(iter);
         return status;
@@ -236,10 +253,13 @@ void pdict_iter_close(pdict_iter *iter)
     if (!iter)
         return;
     store = iter->d->map->store;
+    pdict__call_begin();
     pdict__txn_walk_close(iter->walk);
     pdict__hold_end(store, &iter->hold);
     if (iter->bench)
         pdict__bench_give(iter->d->map->pipeline, iter->bench);
+    else
+        pdict__call_end();
     pdict__buf_free(&iter->from);
     pdict__buf_free(&iter->to);
     pdict__buf_free(&iter->bytes);
@@ -384,7 +404,8 @@ static int copy_out(pdict_iter *iter, void *reader, pdict_row *row)
     return PDICT_OK;
 }
 
-/* The next row that is in use; to find out is the reader's next call, so it is copied then. */
+/* The next row that is in use, copied: to find out is the reader's next call, and the row may outlive
+ * the engine. */
 static int next_of_cursor(pdict_iter *iter, void *reader, pdict_row *row)
 {
     const struct map *map = iter->d->map;
@@ -393,8 +414,7 @@ static int next_of_cursor(pdict_iter *iter, void *reader, pdict_row *row)
     int status;
 
     do {
-        status = store->backend->scan_next(store->engine, iter->cursor, row);
-        if (status != PDICT_OK || (map->lifetimes.idle_ms == 0 && !store->backend->log_bytes))
+        if ((status = store->backend->scan_next(store->engine, iter->cursor, row)) != PDICT_OK)
             return status;
         if ((status = copy_out(iter, reader, row)) != PDICT_OK)
             return status;
@@ -404,17 +424,26 @@ static int next_of_cursor(pdict_iter *iter, void *reader, pdict_row *row)
     return PDICT_OK;
 }
 
-static int next_of_snapshot(pdict_iter *iter, pdict_row *row)
+static int step(pdict_iter *iter, pdict_row *row)
 {
-    struct store *store = iter->d->map->store;
     void *reader;
     int status;
 
-    if ((status = pdict__store_check(store)) != PDICT_OK ||
-        (status = pdict__hold_enter(&iter->hold, &reader)) != PDICT_OK)
+    if ((status = pdict__hold_enter(&iter->hold, &reader)) != PDICT_OK)
         return status;
     status = next_of_cursor(iter, reader, row);
     pdict__hold_leave(&iter->hold);
+    return status;
+}
+
+static int next_of_snapshot(pdict_iter *iter, pdict_row *row)
+{
+    int status = pdict__store_hold(iter->d->map->store);
+
+    if (status != PDICT_OK)
+        return status;
+    status = step(iter, row);
+    pdict__store_let_go();
     return status;
 }
 
@@ -448,15 +477,25 @@ static int decode_row(pdict_iter *iter, const pdict_row *row, pdict_entry *out)
     return status;
 }
 
-int pdict_iter_next(pdict_iter *iter, pdict_entry *out)
+static int next(pdict_iter *iter, pdict_entry *out)
 {
     pdict_row row;
     int status;
 
-    *out = (pdict_entry){ 0 };
     do {
         if ((status = next_row(iter, &row)) != PDICT_OK)
             return status;
     } while (row.expires_ms != 0 && pdict__expired(row.expires_ms, pdict__handle_now(iter->d)));
     return decode_row(iter, &row, out);
+}
+
+int pdict_iter_next(pdict_iter *iter, pdict_entry *out)
+{
+    int status;
+
+    *out = (pdict_entry){ 0 };
+    pdict__call_begin();
+    status = next(iter, out);
+    pdict__call_end();
+    return status;
 }

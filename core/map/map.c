@@ -65,13 +65,25 @@ static int read_stored(struct store *store, void *txn, const char *name, struct 
     return status == PDICT_OK ? read_texts(store, txn, out) : status;
 }
 
+/* Begin to read what is stored, behind the generation of now. */
+static int begin_stored(struct store *store, struct stored_map *out, void **reader)
+{
+    int status = pdict__store_enter(store);
+
+    if (status != PDICT_OK)
+        return status;
+    out->generation = pdict__generation(store);
+    status = pdict__read_begin(store, reader);
+    pdict__store_leave();
+    return status;
+}
+
 int pdict__stored_load(struct store *store, struct stored_map *stored)
 {
     void *reader;
-    int status;
+    int status = begin_stored(store, stored, &reader);
 
-    stored->generation = pdict__generation(store);
-    if ((status = pdict__read_begin(store, &reader)) != PDICT_OK)
+    if (status != PDICT_OK)
         return status;
     status = read_texts(store, reader, stored);
     pdict__read_end(store, reader);
@@ -91,10 +103,9 @@ int pdict__stored_reopen(const struct stored_map *stored, const struct keyring *
 static int load_stored(struct store *store, const char *name, struct stored_map *out)
 {
     void *reader;
-    int status;
+    int status = begin_stored(store, out, &reader);
 
-    out->generation = pdict__generation(store);
-    if ((status = pdict__read_begin(store, &reader)) != PDICT_OK)
+    if (status != PDICT_OK)
         return status;
     status = read_stored(store, reader, name, out);
     pdict__read_end(store, reader);

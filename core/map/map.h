@@ -30,6 +30,8 @@ struct map;
 
 void pdict__count_memo_init(struct count_memo *memo);
 void pdict__count_memo_destroy(struct count_memo *memo);
+/* The tokens of now are not to be compared with those of before. */
+void pdict__count_memo_forget(struct count_memo *memo);
 int pdict__map_count(struct map *map, int64_t now_ms, uint64_t *count);
 
 /* ---- retrain.c: dictionaries by themselves, in the background ---- */
@@ -55,6 +57,7 @@ struct retrainer {
 struct cache; /* cache.h */
 struct entry;
 struct access; /* access.h */
+struct txn;    /* txn.h */
 
 struct map {
     struct store *store;
@@ -178,7 +181,7 @@ static inline struct settings *pdict__settings(const struct map *map)
 int pdict__settings_new(struct map *map, const struct stored_map *stored,
                         const struct keyring *ring, struct settings **out);
 void pdict__settings_free(const struct map *map, struct settings *settings); /* and all before */
-/* Read them again if they are not those of the store. PDICT_NEED_KEY: not for this handle. */
+/* Read them again if they are not those of the store; inside. PDICT_NEED_KEY: not for this handle. */
 int pdict__settings_refresh(const pdict *d);
 /* The same for a pipeline (struct map as ctx), whatever the handle. */
 int pdict__settings_renew(void *ctx);
@@ -224,18 +227,28 @@ struct generation_ref pdict__txn_settings(const pdict *d);
 /* PDICT_MISUSE, naming the call, when the handle is a transaction. */
 int pdict__not_inside(const pdict *d, const char *call);
 
-/* Are the settings those of the store, and may the handle use the map? Asked by each call before it
- * begins to read, and before it commits. PDICT_NEED_KEY. */
-static inline int pdict__settings_check(const pdict *d)
+static inline bool pdict__settings_hold(const pdict *d)
 {
     struct settings *settings = pdict__settings(d->map);
     uint64_t number = atomic_load_explicit(&settings->number, memory_order_acquire);
 
-    if (pdict__generation_holds(d->map->store, number) &&
-        (settings->seal == SEAL_NONE ||
-         settings->seal == atomic_load_explicit(&d->proof, memory_order_relaxed)))
-        return PDICT_OK;
-    return pdict__settings_refresh(d);
+    return pdict__generation_holds(d->map->store, number) &&
+           (settings->seal == SEAL_NONE ||
+            settings->seal == atomic_load_explicit(&d->proof, memory_order_relaxed));
+}
+
+/* Are the settings those of the store, and may the handle use the map? Asked by each call before it
+ * begins to read, and before it commits. PDICT_NEED_KEY. */
+static inline int pdict__settings_check(const pdict *d)
+{
+    int status = pdict__store_enter(d->map->store);
+
+    if (status != PDICT_OK)
+        return status;
+    if (!pdict__settings_hold(d))
+        status = pdict__settings_refresh(d);
+    pdict__store_leave();
+    return status;
 }
 
 /* Begin a read on the handle's store; a transaction has begun its own. */
@@ -245,8 +258,12 @@ static inline int pdict__begin(const pdict *d, void **reader)
 
     if (d->part)
         return pdict__txn_begin_read(d, reader);
-    status = pdict__settings_check(d);
-    return status == PDICT_OK ? pdict__read_begin(d->map->store, reader) : status;
+    if ((status = pdict__store_enter(d->map->store)) != PDICT_OK)
+        return status;
+    if ((status = pdict__settings_check(d)) == PDICT_OK)
+        status = pdict__read_begin(d->map->store, reader);
+    pdict__store_leave();
+    return status;
 }
 
 /* A bench for a call: that of a transaction keeps to the settings of its snapshot. */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/calls.h"
 #include "map/map.h"
 
 static int fail_flags(const char *call)
@@ -326,8 +327,11 @@ struct modification {
 static int modify_once(const struct modification *m, const pdict_view *old, bool *is_tried)
 {
     pdict_slice value = { NULL, 0 };
-    int status = m->fn(m->ctx, old, &value);
+    int status;
 
+    pdict__callback_begin();
+    status = m->fn(m->ctx, old, &value);
+    pdict__callback_end();
     *is_tried = status == PDICT_OK;
     if (status != PDICT_OK)
         return status;

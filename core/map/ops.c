@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One key: get, put, del, contains, metadata, count. */
+#include "base/calls.h"
 #include "map/cached.h"
 
 int pdict__row_read(const struct map *map, void *reader, pdict_slice key, pdict_row *row,
@@ -81,6 +82,13 @@ int pdict__commit_for(const pdict *d, struct commit *commit, unsigned durability
     return status == PDICT_OK ? pdict__commit(d->map->store, commit) : status;
 }
 
+static void discard(const pdict *d, struct entry *prepared)
+{
+    pdict__call_begin();
+    pdict__entry_free(d->cache, prepared);
+    pdict__call_end();
+}
+
 /* The settings moved while the records were on their way. */
 static int change_anew(const pdict *d, pdict_change *changes, size_t count,
                        struct generation_ref sealed, unsigned durability)
@@ -114,7 +122,7 @@ int pdict__change(const pdict *d, pdict_change *changes, size_t count,
     if (!d->part) {
         status = pdict__commit_for(d, &commit, durability);
         if (commit.prepared)
-            pdict__entry_free(d->cache, commit.prepared);
+            discard(d, commit.prepared);
         if (status == COMMIT_STALE)
             status = change_anew(d, changes, count, *sealed, durability);
         if (status == PDICT_OK)

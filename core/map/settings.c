@@ -221,6 +221,7 @@ static bool holds(const struct map *map)
         map->store, atomic_load_explicit(&pdict__settings(map)->number, memory_order_acquire));
 }
 
+/* Inside. */
 static int load_if_due(struct map *map, const struct keyring *proven)
 {
     bool is_due;
@@ -257,8 +258,10 @@ int pdict__settings_refresh(const pdict *d)
 int pdict__settings_renew(void *ctx)
 {
     struct map *map = ctx;
-    int status;
+    int status = pdict__store_enter(map->store);
 
+    if (status != PDICT_OK)
+        return status;
     if (pdict__generation_is_shared(map->store)) {
         status = load_if_due(map, NULL);
     } else {
@@ -266,6 +269,7 @@ int pdict__settings_renew(void *ctx)
         status = load(map, NULL);
         pthread_mutex_unlock(&map->settings_lock);
     }
+    pdict__store_leave();
     if (status == PDICT_OK && pdict__settings(map)->seal == SEAL_LOCKED)
         return fail_locked(map);
     return status;
@@ -273,5 +277,11 @@ int pdict__settings_renew(void *ctx)
 
 int pdict__settings_adopt(struct map *map, const struct keyring *ring)
 {
-    return load_if_due(map, ring);
+    int status = pdict__store_enter(map->store);
+
+    if (status != PDICT_OK)
+        return status;
+    status = load_if_due(map, ring);
+    pdict__store_leave();
+    return status;
 }

@@ -49,7 +49,7 @@ struct step {
 };
 
 /* What has expired by then may go: values that may be returned stale stay a while longer. */
-static int64_t sweep_now(const struct store *store)
+static int64_t sweep_now(struct store *store)
 {
     int64_t now_ms = pdict__now(&store->clock) - pdict__stale_kept_ms(store);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Dictionaries out of the values of a map: a bounded sample, training, storing what came of it. */
+#include "base/calls.h"
 #include "map/map.h"
 
 #define DEFAULT_SAMPLE_BYTES ((uint64_t)8 << 20)
@@ -73,8 +74,14 @@ static int take_sample(struct training *training, pdict_slice value)
 static int tell(const struct training *training, uint64_t done, uint64_t total)
 {
     const pdict_train_options *options = &training->options;
+    int answer = 0;
 
-    if (!options->progress || options->progress(options->progress_ctx, "sample", done, total) == 0)
+    if (options->progress) {
+        pdict__callback_begin();
+        answer = options->progress(options->progress_ctx, "sample", done, total);
+        pdict__callback_end();
+    }
+    if (answer == 0)
         return PDICT_OK;
     return pdict_fail(PDICT_CANCELLED, "train: cancelled by the caller; nothing was stored");
 }
@@ -170,6 +177,18 @@ static int add(pdict *d, struct addition *addition)
 
 /* ---- training ---- */
 
+/* It may take seconds, which a fork need not wait for. */
+static int make(const struct training *training, struct trained *trained)
+{
+    bool is_away = pdict__call_pause();
+    int status = pdict__train(training->d->map->pipeline, &training->samples,
+                              (size_t)training->options.most_bytes, trained);
+
+    if (is_away)
+        pdict__call_resume();
+    return status;
+}
+
 static int train(struct training *training, pdict_train_result *result)
 {
     pdict *d = training->d;
@@ -185,8 +204,7 @@ static int train(struct training *training, pdict_train_result *result)
     training->samples.bytes.wipe = wipe;
     status = gather(training);
     if (status == PDICT_OK)
-        status = pdict__train(d->map->pipeline, &training->samples,
-                              (size_t)training->options.most_bytes, &trained);
+        status = make(training, &trained);
     addition.bytes = pdict_bytes(trained.bytes.data, trained.bytes.size);
     if (status == PDICT_OK && trained.bytes.size > 0)
         status = add(d, &addition);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Transactions: begun with a snapshot and no lock, kept in memory, validated and written at the end. */
+#include "base/calls.h"
 #include "map/txn.h"
 
 /* ---- beginning and joining ---- */
@@ -48,8 +49,21 @@ static int begin(struct txn *txn, const pdict *d, pdict **out)
         status = pdict__writer_hold(txn->store, d->timeout_ms);
     if (status != PDICT_OK)
         return status;
-    if ((status = pdict__hold_begin(txn->store, &txn->hold)) != PDICT_OK && txn->is_exclusive)
+    if ((status = pdict__hold_begin(txn->store, &txn->hold)) == PDICT_OK)
+        txn->hold.has_gate = txn->is_exclusive;
+    else if (txn->is_exclusive)
         pdict__writer_let_go(txn->store);
+    return status;
+}
+
+static int begin_inside(struct txn *txn, const pdict *d, pdict **out)
+{
+    int status = pdict__store_enter(txn->store);
+
+    if (status != PDICT_OK)
+        return status;
+    status = begin(txn, d, out);
+    pdict__store_leave();
     return status;
 }
 
@@ -68,8 +82,8 @@ int pdict_begin(pdict *d, unsigned flags, pdict **out)
         return PDICT_NOMEM;
     txn->store = d->map->store;
     txn->is_exclusive = (flags & PDICT_TXN_EXCLUSIVE) != 0;
-    txn->thread = pthread_self();
-    if ((status = begin(txn, d, out)) != PDICT_OK) {
+    txn->hold.thread = pthread_self();
+    if ((status = begin_inside(txn, d, out)) != PDICT_OK) {
         free_all(txn);
         *out = NULL;
     }
@@ -266,18 +280,37 @@ static int check_end(const struct txn *txn)
         return pdict_fail(PDICT_MISUSE,
                           "commit: %u iterators of the transaction are open; close them first",
                           txn->n_iters);
-    if (txn->is_exclusive && !pthread_equal(txn->thread, pthread_self()))
+    if (txn->is_exclusive && !pthread_equal(txn->hold.thread, pthread_self()))
         return pdict_fail(PDICT_MISUSE,
                           "commit: an exclusive transaction is ended by the thread that began it");
     return PDICT_OK;
 }
 
+/* Inside. */
 static void end_txn(struct txn *txn)
 {
+    bool has_gate = txn->hold.has_gate;
+
     pdict__hold_end(txn->store, &txn->hold);
-    if (txn->is_exclusive)
+    /* In the child of a fork from inside a call the gate is the parent's. */
+    if (has_gate && pdict__store_check(txn->store) == PDICT_OK)
         pdict__writer_let_go(txn->store);
     free_all(txn);
+}
+
+static int commit(struct txn *txn)
+{
+    size_t n_maps;
+    int status = pdict__store_enter(txn->store);
+
+    if (status != PDICT_OK)
+        return status;
+    if (txn->is_doomed || pdict__hold_is_lost(&txn->hold))
+        status = PDICT_CONFLICT;
+    else if (count_written(txn, &n_maps) > 0)
+        status = commit_writes(txn, n_maps);
+    pdict__store_leave();
+    return status;
 }
 
 int pdict_commit(pdict *d)
@@ -285,29 +318,29 @@ int pdict_commit(pdict *d)
     struct txn *txn = d->part ? d->part->txn : NULL;
     struct telling telling;
     struct store *store;
-    size_t n_maps;
     int status;
 
     if (!txn)
         return pdict_fail(PDICT_MISUSE, "pdict_commit() takes a transaction");
     if ((status = check_end(txn)) != PDICT_OK)
         return status;
-    status = pdict__store_check(txn->store);
-    if (status == PDICT_OK && (txn->is_doomed || pdict__hold_is_lost(&txn->hold)))
-        status = PDICT_CONFLICT;
-    if (status == PDICT_OK && count_written(txn, &n_maps) > 0)
-        status = commit_writes(txn, n_maps);
+    pdict__call_begin();
+    status = commit(txn);
     store = txn->store;
     telling = txn->telling;
     end_txn(txn);
+    pdict__call_end();
     pdict__tell(store, &telling, status);
     return status;
 }
 
 void pdict_abort(pdict *d)
 {
-    if (d && d->part)
-        end_txn(d->part->txn);
+    if (!d || !d->part)
+        return;
+    pdict__call_begin();
+    end_txn(d->part->txn);
+    pdict__call_end();
 }
 
 /* ---- running ---- */
@@ -319,7 +352,10 @@ static int run_once(pdict *d, pdict_txn_fn fn, void *ctx)
 
     if (status != PDICT_OK)
         return status;
-    if ((status = fn(ctx, txn)) == PDICT_OK)
+    pdict__callback_begin();
+    status = fn(ctx, txn);
+    pdict__callback_end();
+    if (status == PDICT_OK)
         return pdict_commit(txn);
     pdict_abort(txn);
     return status;

@@ -64,8 +64,7 @@ struct txn {
     uint64_t seed;    /* of the hashes of keys */
     uint64_t last_place;
     bool is_exclusive;
-    bool is_doomed;   /* two reads cannot both be true at one instant */
-    pthread_t thread; /* that began it */
+    bool is_doomed; /* two reads cannot both be true at one instant, or a fork took the snapshot */
     unsigned n_iters;
     struct telling telling; /* of an exclusive one that was committed */
     struct txn_map *maps;   /* the one it was begun on comes last */

@@ -20,14 +20,17 @@ struct generation_ref pdict__txn_settings(const pdict *d)
 
 int pdict__txn_begin_read(const pdict *d, void **reader)
 {
-    int status = pdict__store_check(d->map->store);
+    int status = pdict__store_hold(d->map->store);
 
-    return status == PDICT_OK ? pdict__hold_enter(&d->part->txn->hold, reader) : status;
+    if (status == PDICT_OK && (status = pdict__hold_enter(&d->part->txn->hold, reader)) != PDICT_OK)
+        pdict__store_let_go();
+    return status;
 }
 
 void pdict__txn_end_read(const pdict *d)
 {
     pdict__hold_leave(&d->part->txn->hold);
+    pdict__store_let_go();
 }
 
 static int get_written(const pdict *d, const struct txn_row *row, pdict_row *out)

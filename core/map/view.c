@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Views: a value in RAM of its own, so that it stays whatever happens to the store. */
+#include "base/calls.h"
 #include "map/cached.h"
 
 /* Lies before the bytes of a view. It carries the allocator since a view may outlive its map. */
@@ -79,6 +80,13 @@ static PDICT__APART void release_pin(struct pin *pin)
         pin->release(pin);
 }
 
+static PDICT__APART void reap(void)
+{
+    pdict__call_begin();
+    pdict__cache_reap();
+    pdict__call_end();
+}
+
 void pdict_view_release(pdict_view *view)
 {
     void *pin;
@@ -95,5 +103,5 @@ void pdict_view_release(pdict_view *view)
     /* See pdict__cache_reap(). */
     atomic_signal_fence(memory_order_seq_cst);
     if (PDICT__RARE(atomic_load_explicit(&pdict__cache_has_orphans, memory_order_relaxed)))
-        pdict__cache_reap();
+        reap();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pdict_open() and pdict_store_open(): from a URI to a store, and from a store to a map. */
+#include "base/calls.h"
 #include "open/open.h"
 
 /* Everything one open has gathered so far. */
@@ -126,14 +127,13 @@ static int acquire_store(struct opening *opening, struct store **out)
     return pdict__registry_acquire(&wish, out);
 }
 
-int pdict_store_open(const char *uri, const pdict_options *options, pdict_store **out)
+static int open_store(const char *uri, const pdict_options *options, pdict_store **out)
 {
     struct opening opening = { 0 };
     pdict_store *handle = NULL;
     struct store *store;
     int status;
 
-    *out = NULL;
     if ((status = gather(&opening, uri, options)) != PDICT_OK)
         goto done;
     handle = pdict__calloc(&opening.allocator, 1, sizeof(*handle));
@@ -151,6 +151,17 @@ done:
     return status;
 }
 
+int pdict_store_open(const char *uri, const pdict_options *options, pdict_store **out)
+{
+    int status;
+
+    *out = NULL;
+    pdict__call_begin();
+    status = open_store(uri, options, out);
+    pdict__call_end();
+    return status;
+}
+
 void pdict_store_close(pdict_store *handle)
 {
     pdict_allocator allocator;
@@ -158,7 +169,9 @@ void pdict_store_close(pdict_store *handle)
     if (!handle)
         return;
     allocator = handle->store->allocator;
+    pdict__call_begin();
     pdict__registry_release(handle->store);
+    pdict__call_end();
     pdict__free(&allocator, handle);
 }
 
@@ -208,7 +221,7 @@ static int open_cache(pdict *d, const struct cache_wish *wish)
     int status = pdict__map_cache(d->map, wish, &d->cache);
 
     if (status == PDICT_OK && !wish->is_sealed && wish->coherence != COHERENCE_BOUNDED &&
-        !pdict__settings(d->map)->descriptor.hides_names)
+        !pdict__settings(d->map)->descriptor.hides_names && pdict__store_is_watched(d->map->store))
         d->near = d->cache;
     return status;
 }
@@ -282,18 +295,21 @@ static int fill_handle(pdict *d, const struct opening *opening, struct store *st
     d->sync_within_ms = opening->sync_within_ms;
     d->timeout_ms = number(opening, OPTION_TIMEOUT);
     d->stale_ok_ms = number(opening, OPTION_STALE_OK);
-    pdict__keep_stale(store, d->stale_ok_ms);
     wish.opened_slot = &d->opened_slot;
     wish.proof = &proof;
     d->delay_us = number(opening, OPTION_COMMIT_DELAY);
     if ((status = pdict__map_open(store, &wish, &d->map)) != PDICT_OK)
         return status;
     atomic_init(&d->proof, proof);
-    status = open_cache(d, &cache_wish);
-    if (status == PDICT_OK)
-        status = open_access(d, opening, granularity_ms);
-    if (status == PDICT_OK)
-        status = check_listener(d, opening);
+    if ((status = pdict__store_enter(store)) == PDICT_OK) {
+        pdict__keep_stale(store, d->stale_ok_ms);
+        status = open_cache(d, &cache_wish);
+        if (status == PDICT_OK)
+            status = open_access(d, opening, granularity_ms);
+        if (status == PDICT_OK)
+            status = check_listener(d, opening);
+        pdict__store_leave();
+    }
     if (status != PDICT_OK)
         pdict__map_release(d->map);
     else if (opening->options.on_removed)
@@ -330,10 +346,12 @@ int pdict_open(const char *uri, const pdict_options *options, pdict **out)
     int status;
 
     *out = NULL;
+    pdict__call_begin();
     status = gather(&opening, uri, options);
     if (status == PDICT_OK)
         status = open_map(&opening, out);
     forget(&opening);
+    pdict__call_end();
     return status;
 }
 
@@ -352,8 +370,10 @@ void pdict_close(pdict *d)
     allocator = store->allocator;
     if (d->listener.fn && store->fork_count == pdict__fork_count())
         pdict__listeners_leave(&store->listeners, &d->listener);
+    pdict__call_begin();
     pdict__map_release(d->map);
     pdict__registry_release(store);
+    pdict__call_end();
     pdict__free(&allocator, d->name);
     pdict__free(&allocator, d);
 }

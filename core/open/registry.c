@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One engine per file and process: open stores by device and inode, with a count of their users. */
+#include "base/fork.h"
 #include "open/open.h"
 
 struct entry {
@@ -14,8 +15,8 @@ struct entry {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct entry *entries;
 
-/* A store of the parent is dead in the child of a fork; its name is free again there only for
- * backends without files, since two engines on one file would not see each other's locks. */
+/* A store that a fork could not hand over is dead in the child; its name is free again there only
+ * for backends without files, since two engines on one file would not see each other's locks. */
 static bool is_same(const struct entry *entry, const struct store_wish *wish)
 {
     const struct place *place = wish->place;
@@ -129,6 +130,48 @@ static int open_store(struct store_wish *wish, struct store **out)
     return pdict__store_new(&config, out);
 }
 
+/* ---- forks ---- */
+
+static bool may_park_all(void)
+{
+    for (const struct entry *entry = entries; entry; entry = entry->next) {
+        if (!pdict__store_may_park(entry->store))
+            return false;
+    }
+    return true;
+}
+
+/* The change tokens of an engine that is opened anew tell nothing about what was counted before. */
+static void park_all(void)
+{
+    for (const struct entry *entry = entries; entry; entry = entry->next) {
+        pdict__store_park(entry->store);
+        for (struct map *map = entry->store->maps; map; map = map->next)
+            pdict__count_memo_forget(&map->counted);
+    }
+}
+
+static void inherit_all(bool is_served)
+{
+    pthread_mutex_init(&lock, NULL);
+    for (const struct entry *entry = entries; entry; entry = entry->next) {
+        pdict__store_inherit(entry->store, is_served);
+        for (struct map *map = entry->store->maps; map; map = map->next)
+            pdict__flights_fork_child(&map->flights);
+    }
+}
+
+static struct fork_hooks fork_hooks = {
+    .is_ready = may_park_all,
+    .prepare = park_all,
+    .child = inherit_all,
+};
+
+static void watch_forks(void)
+{
+    pdict__fork_hook(&fork_hooks);
+}
+
 static int add(struct store_wish *wish, struct store **out)
 {
     struct entry *entry = pdict__calloc(&wish->allocator, 1, sizeof(*entry));
@@ -171,8 +214,10 @@ static int acquire_locked(struct store_wish *wish, struct store **out)
 
 int pdict__registry_acquire(struct store_wish *wish, struct store **out)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     int status;
 
+    pthread_once(&once, watch_forks);
     pthread_mutex_lock(&lock);
     status = acquire_locked(wish, out);
     pthread_mutex_unlock(&lock);

@@ -6,7 +6,6 @@ static const volatile uint64_t still;
 
 void pdict__coherence_init(struct coherence *coherence, const volatile uint64_t *const words[2])
 {
-    coherence->fork_count = pdict__fork_count();
     atomic_init(&coherence->floor, FLOOR_NEVER + 1);
     for (int i = 0; i < 2; i++)
         coherence->engine_words[i] = words[i];
@@ -16,6 +15,17 @@ void pdict__coherence_init(struct coherence *coherence, const volatile uint64_t 
 void pdict__coherence_destroy(struct coherence *coherence)
 {
     pthread_mutex_destroy(&coherence->advance);
+}
+
+void pdict__coherence_move(struct coherence *coherence, const volatile uint64_t *const words[2])
+{
+    for (int i = 0; i < 2; i++) {
+        if (coherence->engine_words[i] == words[i])
+            continue;
+        coherence->engine_words[i] = words[i];
+        if (coherence->mode != COHERENCE_PRIVATE)
+            coherence->words[i] = words[i];
+    }
 }
 
 void pdict__coherence_choose(struct coherence *coherence, unsigned mode, int64_t bound_ms)

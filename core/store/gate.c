@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/calls.h"
 #include "store/store.h"
 
 struct waiter {
@@ -73,7 +74,7 @@ void pdict__gate_destroy(struct gate *gate)
 int pdict__gate_enter(struct gate *gate, int64_t deadline_ms)
 {
     struct waiter waiter = { .is_granted = false };
-    bool is_ours = true;
+    bool is_ours = true, is_away = false;
 
     pthread_mutex_lock(&gate->lock);
     if (!gate->is_taken) {
@@ -81,12 +82,15 @@ int pdict__gate_enter(struct gate *gate, int64_t deadline_ms)
     } else {
         cond_init(&waiter.wake);
         enqueue(gate, &waiter);
+        is_away = pdict__call_pause();
         is_ours = wait_for_turn(gate, &waiter, deadline_ms);
         if (!is_ours)
             withdraw(gate, &waiter);
         pthread_cond_destroy(&waiter.wake);
     }
     pthread_mutex_unlock(&gate->lock);
+    if (is_away)
+        pdict__call_resume();
     return is_ours ? PDICT_OK : PDICT_BUSY;
 }
 

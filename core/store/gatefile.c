@@ -195,6 +195,17 @@ static void copy_access(int fd, const struct stat *store)
     (void)!fchmod(fd, store->st_mode & 0666);
 }
 
+/* Even, not 0, and far from the end. */
+int pdict__generation_first(_Atomic uint64_t *generation)
+{
+    uint64_t number;
+    int status = pdict__random(&number, sizeof(number));
+
+    if (status == PDICT_OK)
+        atomic_store(generation, (number >> 2 | 1) << 1);
+    return status;
+}
+
 /* With the lock alone, in an empty file. The head comes last: without it the page is unfinished. */
 static int make_page(struct gatefile *gatefile, const struct stat *store)
 {
@@ -208,8 +219,11 @@ static int make_page(struct gatefile *gatefile, const struct stat *store)
         return status;
     if ((errno = mutex_init(&gatefile->page->mutex)) != 0)
         return fail_step(gatefile->path, "making a mutex");
-    atomic_store(&gatefile->page->generation, GENERATION_FIRST);
-    status = pdict__random(gatefile->page->secret, sizeof(gatefile->page->secret));
+    status = pdict__generation_first(&gatefile->page->generation);
+    if (status == PDICT_OK && gatefile->secret)
+        memcpy(gatefile->page->secret, gatefile->secret, sizeof(gatefile->page->secret));
+    else if (status == PDICT_OK)
+        status = pdict__random(gatefile->page->secret, sizeof(gatefile->page->secret));
     if (status == PDICT_OK)
         own_head(&gatefile->page->head);
     return status;
@@ -379,10 +393,11 @@ void pdict__gatefile_part(struct gatefile *gatefile, bool is_inherited)
 }
 
 int pdict__gatefile_join(const char *store_path, bool is_read_only, int64_t timeout_ms,
-                         const pdict_allocator *allocator, struct gatefile *out)
+                         const uint8_t *secret, const pdict_allocator *allocator,
+                         struct gatefile *out)
 {
     struct gatefile gatefile = {
-        .allocator = allocator, .fd = -1, .store_fd = -1, .store_path = store_path
+        .allocator = allocator, .fd = -1, .store_fd = -1, .store_path = store_path, .secret = secret
     };
     struct stat store;
     int status = name_it(&gatefile);

@@ -11,9 +11,6 @@
 #define GATEFILE_ENDING "-pdict"
 #define GATEFILE_LAYOUT 3
 
-/* Of the settings of all maps. */
-#define GENERATION_FIRST 2
-
 #define BOOT_ID_SIZE     40
 #define RING_SECRET_SIZE 192
 
@@ -50,19 +47,26 @@ struct gatefile {
     int fd;
     int store_fd;           /* of O_PATH: closing it drops no locks of the engine */
     const char *store_path; /* borrowed */
+    const uint8_t *secret;  /* borrowed: of a page that is made; NULL: a random one */
     int64_t checked_ms;     /* steady clock: when the names were last looked at */
 };
 
+/* Of the settings of all maps: a number that no page had before, so that settings which were read
+ * behind the number of an older page are not taken for those of now. */
+int pdict__generation_first(_Atomic uint64_t *generation);
+
 /*
  * Join those who have the store open; `out` is without page when a reader cannot. A reader makes
- * no gate file, it joins one that is in use.
+ * no gate file, it joins one that is in use. `secret`, if not NULL, becomes that of the page where
+ * it is made here.
  *
  * PDICT_NOT_A_STORE: the name is taken by something else; PDICT_PERMISSION, PDICT_FULL and the like
  * (writers only); PDICT_UNSUPPORTED: the file system cannot lock, or others in another way of
  * sharing have it open; PDICT_BUSY.
  */
 int pdict__gatefile_join(const char *store_path, bool is_read_only, int64_t timeout_ms,
-                         const pdict_allocator *allocator, struct gatefile *out);
+                         const uint8_t *secret, const pdict_allocator *allocator,
+                         struct gatefile *out);
 /* `is_inherited`: through a fork; then the locks are the parent's and stay. */
 void pdict__gatefile_part(struct gatefile *gatefile, bool is_inherited);
 /* PDICT_NO_STORE: the store or its gate file was removed, replaced, or (noticed somewhat later)

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/calls.h"
 #include "store/store.h"
 
 /* Who has waited for t asks again after t / 8. */
@@ -106,11 +107,18 @@ static int try_to_take(struct store *store, uint64_t hash)
 {
     int status;
 
+    if ((status = pdict__store_enter(store)) != PDICT_OK)
+        return status;
+    if (!store->gatefile.page) {
+        pdict__store_leave();
+        return PDICT_OK;
+    }
     pthread_mutex_lock(&store->leases.lock);
     status = have_file(store);
     if (status == PDICT_OK && set_lock(store->leases.fd, hash, F_WRLCK) != 0)
         status = errno == EAGAIN || errno == EACCES ? PDICT_BUSY : fail(store, "locking a byte");
     pthread_mutex_unlock(&store->leases.lock);
+    pdict__store_leave();
     return status;
 }
 
@@ -132,8 +140,6 @@ int pdict__lease_take(struct store *store, uint64_t hash, int64_t deadline_ms)
     int64_t began_ms = pdict__steady_ms(), now_ms;
     int status;
 
-    if (!store->gatefile.page)
-        return PDICT_OK;
     while ((status = try_to_take(store, hash)) == PDICT_BUSY) {
         now_ms = pdict__steady_ms();
         if (now_ms >= deadline_ms)
@@ -145,10 +151,10 @@ int pdict__lease_take(struct store *store, uint64_t hash, int64_t deadline_ms)
 
 void pdict__lease_give(struct store *store, uint64_t hash)
 {
-    if (!store->gatefile.page)
-        return;
+    pdict__call_begin();
     pthread_mutex_lock(&store->leases.lock);
     if (store->leases.fd >= 0)
         set_lock(store->leases.fd, hash, F_UNLCK);
     pthread_mutex_unlock(&store->leases.lock);
+    pdict__call_end();
 }

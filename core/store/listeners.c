@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who wants to hear of removals, and the telling, with no lock held. */
+#include "base/calls.h"
 #include "store/store.h"
 
 void pdict__listeners_init(struct listeners *listeners)
@@ -13,6 +14,14 @@ void pdict__listeners_destroy(struct listeners *listeners)
 {
     pthread_cond_destroy(&listeners->idle);
     pthread_mutex_destroy(&listeners->lock);
+}
+
+/* Who was telling is a thread of the parent. */
+void pdict__listeners_fork_child(struct listeners *listeners)
+{
+    pdict__listeners_init(listeners);
+    for (struct listener *listener = listeners->first; listener; listener = listener->next)
+        listener->running = 0;
 }
 
 void pdict__listeners_join(struct listeners *listeners, struct listener *listener)
@@ -75,7 +84,9 @@ void pdict__listeners_tell(struct listeners *listeners, struct telling *telling)
     for (struct listener *listener = listeners->first; listener; listener = listener->next) {
         listener->running++;
         pthread_mutex_unlock(&listeners->lock);
+        pdict__callback_begin();
         tell_one(listener, telling);
+        pdict__callback_end();
         pthread_mutex_lock(&listeners->lock);
         listener->running--;
         pthread_cond_broadcast(&listeners->idle);

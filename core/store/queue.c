@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/calls.h"
 #include "store/store.h"
 
 /* A commit of more changes than this goes alone: it costs more than the sync that it could share,
@@ -100,11 +101,11 @@ static bool withdraw(struct queue *queue, struct commit *commit)
     return is_waiting;
 }
 
-enum turn pdict__queue_join(struct queue *queue, struct commit *commit)
+static enum turn await(struct queue *queue, struct commit *commit)
 {
     struct timespec deadline = { .tv_sec = (time_t)(commit->deadline_ms / 1000),
                                  .tv_nsec = (long)(commit->deadline_ms % 1000) * 1000000 };
-    int turn = append(queue, commit);
+    int turn = TURN_WAITS;
 
     while (turn != TURN_LEADS && turn != TURN_DONE) {
         unsigned word = atomic_load(&queue->word);
@@ -117,6 +118,21 @@ enum turn pdict__queue_join(struct queue *queue, struct commit *commit)
             break;
     }
     return (enum turn)turn;
+}
+
+/* A fork need not wait for those who sleep. */
+enum turn pdict__queue_join(struct queue *queue, struct commit *commit)
+{
+    enum turn turn = append(queue, commit);
+    bool is_away;
+
+    if (turn == TURN_LEADS)
+        return turn;
+    is_away = pdict__call_pause();
+    turn = await(queue, commit);
+    if (is_away)
+        pdict__call_resume();
+    return turn;
 }
 
 /* ---- leading ---- */

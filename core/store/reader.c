@@ -234,14 +234,12 @@ static int begin(struct store *store, struct snapshot *snapshot)
     return PDICT_OK;
 }
 
-int pdict__read_begin(struct store *store, void **out)
+int pdict__reader_begin(struct store *store, void **out)
 {
     struct snapshot *snapshot;
     bool is_kept;
     int status;
 
-    if ((status = pdict__store_check(store)) != PDICT_OK)
-        return status;
     if ((snapshot = claim(store, &is_kept)) == NULL)
         return PDICT_NOMEM;
     if (is_kept && !is_current(store, snapshot, pdict__steady_coarse_ms())) {
@@ -256,12 +254,12 @@ int pdict__read_begin(struct store *store, void **out)
     return PDICT_OK;
 }
 
-void pdict__read_end(struct store *store, void *reader)
+void pdict__reader_end(struct store *store, void *reader)
 {
     struct snapshot *snapshot;
     int64_t now_ms;
 
-    /* In the child of a fork the handle is the parent's: leave it alone. */
+    /* In the child of a fork from inside a call the reader is the parent's: leave it alone. */
     if (store->fork_count != pdict__fork_count())
         return;
     snapshot = find(store, reader);
@@ -273,6 +271,21 @@ void pdict__read_end(struct store *store, void *reader)
     atomic_store_explicit(&snapshot->used_ms, now_ms, memory_order_relaxed);
     give(snapshot, SNAPSHOT_KEPT);
     pdict__reaper_wake(store);
+}
+
+int pdict__read_begin(struct store *store, void **out)
+{
+    int status = pdict__store_hold(store);
+
+    if (status == PDICT_OK && (status = pdict__reader_begin(store, out)) != PDICT_OK)
+        pdict__store_let_go();
+    return status;
+}
+
+void pdict__read_end(struct store *store, void *reader)
+{
+    pdict__reader_end(store, reader);
+    pdict__store_let_go();
 }
 
 size_t pdict__readers_release(struct store *store)

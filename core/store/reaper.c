@@ -43,7 +43,7 @@ static void lose_some(struct store *store, int64_t now_ms)
     while (is_log_too_long(store) && (hold = choose(store, now_ms)) != NULL) {
         if (hold->lose)
             hold->lose(hold);
-        pdict__read_end(store, hold->reader);
+        pdict__reader_end(store, hold->reader);
         pdict__readers_release(store);
         atomic_fetch_add_explicit(&store->n_reaped, 1, memory_order_relaxed);
         /* From here on it is its owner's alone. */
@@ -77,8 +77,11 @@ static int64_t run(void *ctx)
     struct store *store = ctx;
     size_t left;
 
-    if (store->fork_count != pdict__fork_count())
+    /* A store that is parked keeps nothing, and the next call opens it. */
+    if (store->fork_count != pdict__fork_count() || atomic_load(&store->is_parked)) {
+        atomic_store(&store->is_reaper_awake, false);
         return -1;
+    }
     left = pdict__reaper_tick(store, pdict__steady_coarse_ms());
     store->calm_ticks = left == 0 ? store->calm_ticks + 1 : 0;
     if (store->calm_ticks < CALM_MOST)
@@ -141,7 +144,7 @@ static void unlink_hold(struct store *store, const struct hold *hold)
 
 int pdict__hold_begin(struct store *store, struct hold *hold)
 {
-    int status = pdict__read_begin(store, &hold->reader);
+    int status = pdict__reader_begin(store, &hold->reader);
 
     if (status != PDICT_OK)
         return status;
@@ -176,6 +179,21 @@ void pdict__hold_leave(struct hold *hold)
         atomic_store(&hold->state, HOLD_RESTS);
 }
 
+void pdict__holds_lose(struct store *store)
+{
+    for (struct hold *hold = store->holds; hold; hold = hold->next) {
+        if (hold->has_gate)
+            pdict__writer_let_go(store);
+        hold->has_gate = false;
+        if (atomic_load(&hold->state) != HOLD_RESTS)
+            continue;
+        if (hold->lose)
+            hold->lose(hold);
+        pdict__reader_end(store, hold->reader);
+        atomic_store(&hold->state, HOLD_LOST);
+    }
+}
+
 void pdict__hold_end(struct store *store, struct hold *hold)
 {
     unsigned rests = HOLD_RESTS;
@@ -185,7 +203,7 @@ void pdict__hold_end(struct store *store, struct hold *hold)
     if (atomic_compare_exchange_strong(&hold->state, &rests, HOLD_INSIDE)) {
         if (hold->lose)
             hold->lose(hold);
-        pdict__read_end(store, hold->reader);
+        pdict__reader_end(store, hold->reader);
     }
     while (atomic_load(&hold->state) == HOLD_LEAVES)
         sched_yield();

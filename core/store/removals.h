@@ -58,6 +58,7 @@ struct listeners {
 };
 
 void pdict__listeners_init(struct listeners *listeners);
+void pdict__listeners_fork_child(struct listeners *listeners);
 void pdict__listeners_destroy(struct listeners *listeners);
 /* The listener is the caller's, and leaves before its memory goes. */
 void pdict__listeners_join(struct listeners *listeners, struct listener *listener);

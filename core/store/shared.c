@@ -4,33 +4,69 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/calls.h"
 #include "store/store.h"
 
 /* A wish older than this is that of a process which died with it. */
 #define WISH_MS 2000
 
-int pdict__shared_join(struct store *store, const struct store_config *config)
+/* Between two looks of a waiting writer whether a fork waits for it. */
+#define LOOK_MS 20
+
+/* What the ring tells is found in the caches by the same hash. Where somebody else made the page
+ * while this process had parked the store, that is another one. */
+static int agree_secret(struct store *store)
+{
+    const struct gate_page *page = store->gatefile.page;
+    int status = PDICT_OK;
+
+    if (!store->has_secret && page)
+        memcpy(store->hash_secret, page->secret, sizeof(store->hash_secret));
+    else if (!store->has_secret)
+        status = pdict__random(store->hash_secret, sizeof(store->hash_secret));
+    store->has_secret = status == PDICT_OK;
+    store->has_ring =
+        page && memcmp(store->hash_secret, page->secret, sizeof(store->hash_secret)) == 0;
+    return status;
+}
+
+static int join(struct store *store)
 {
     const unsigned sharing = PDICT_CAP_FILE | PDICT_CAP_MULTI_PROCESS;
-
     int status;
 
     store->gatefile = (struct gatefile){ .fd = -1, .store_fd = -1 };
-    atomic_init(&store->own_generation, GENERATION_FIRST);
+    if ((status = pdict__generation_first(&store->own_generation)) != PDICT_OK)
+        return status;
     store->generation = &store->own_generation;
-    if ((pdict__stack_base(config->stack)->capabilities & sharing) != sharing) {
+    if ((pdict__stack_base(&store->stack)->capabilities & sharing) != sharing) {
         store->own_memos = pdict__calloc(&store->allocator, 1, sizeof(*store->own_memos));
         return store->own_memos ? PDICT_OK : PDICT_NOMEM;
     }
-    status = pdict__gatefile_join(store->path, store->is_read_only, config->timeout_ms,
-                                  &store->allocator, &store->gatefile);
+    status = pdict__gatefile_join(store->path, store->is_read_only, store->open_timeout_ms,
+                                  store->has_secret ? store->hash_secret : NULL, &store->allocator,
+                                  &store->gatefile);
     if (store->gatefile.page)
         store->generation = &store->gatefile.page->generation;
     return status;
 }
 
+int pdict__shared_join(struct store *store)
+{
+    int status = join(store);
+
+    if (status == PDICT_OK && (status = agree_secret(store)) != PDICT_OK)
+        pdict__shared_part(store);
+    if (status == PDICT_OK && atomic_load(&store->is_poisoned))
+        pdict__poison(store);
+    if (status == PDICT_OK && atomic_load(&store->stale_ok_ms) > 0)
+        pdict__keep_stale(store, atomic_load(&store->stale_ok_ms));
+    return status;
+}
+
 void pdict__shared_part(struct store *store)
 {
+    store->generation = &store->own_generation;
     pdict__gatefile_part(&store->gatefile, store->fork_count != pdict__fork_count());
     pdict__free(&store->allocator, store->own_memos);
     store->own_memos = NULL;
@@ -43,14 +79,23 @@ static struct memos *memos_of(const struct store *store)
     return store->gatefile.page ? &store->gatefile.page->memos : store->own_memos;
 }
 
-uint64_t pdict__recall(const struct store *store, enum memo_kind kind, uint64_t hash)
+uint64_t pdict__recall(struct store *store, enum memo_kind kind, uint64_t hash)
 {
-    return pdict__memo_get(&memos_of(store)->of[kind], hash);
+    uint64_t number;
+
+    if (pdict__store_enter(store) != PDICT_OK)
+        return 0;
+    number = pdict__memo_get(&memos_of(store)->of[kind], hash);
+    pdict__store_leave();
+    return number;
 }
 
 void pdict__remember(struct store *store, enum memo_kind kind, uint64_t hash, uint64_t number)
 {
+    if (pdict__store_enter(store) != PDICT_OK)
+        return;
     pdict__memo_put(&memos_of(store)->of[kind], hash, number);
+    pdict__store_leave();
 }
 
 static void raise_to(_Atomic int64_t *number, int64_t least)
@@ -70,13 +115,14 @@ void pdict__keep_stale(struct store *store, int64_t stale_ok_ms)
     raise_to(&memos_of(store)->stale_ok_ms, stale_ok_ms);
 }
 
-int64_t pdict__stale_kept_ms(const struct store *store)
+int64_t pdict__stale_kept_ms(struct store *store)
 {
     int64_t own_ms = atomic_load(&store->stale_ok_ms), all_ms;
 
-    if (store->is_read_only)
+    if (store->is_read_only || pdict__store_enter(store) != PDICT_OK)
         return 0;
     all_ms = atomic_load(&memos_of(store)->stale_ok_ms);
+    pdict__store_leave();
     return all_ms > own_ms ? all_ms : own_ms;
 }
 
@@ -111,19 +157,43 @@ static int check_inside(struct store *store)
     return pdict__gatefile_check(&store->gatefile);
 }
 
+/* The page is not to be unmapped under a waiting thread: it looks now and then whether a fork wants
+ * that, and then goes on with the page that was mapped since. */
+static int let_fork_pass(struct store *store)
+{
+    if (!pdict__call_is_in_the_way() || !pdict__call_pause())
+        return PDICT_OK;
+    pdict__call_resume();
+    return pdict__store_wake(store);
+}
+
+static int take_turn(struct store *store, int64_t deadline_ms)
+{
+    int64_t now_ms = pdict__steady_ms();
+    int rc, status = PDICT_OK;
+
+    while ((rc = lock_mutex(&store->gatefile.page->mutex,
+                            deadline_ms - now_ms < LOOK_MS ? deadline_ms : now_ms + LOOK_MS)) ==
+           ETIMEDOUT) {
+        if ((now_ms = pdict__steady_ms()) >= deadline_ms)
+            return fail_busy(store);
+        if ((status = let_fork_pass(store)) != PDICT_OK)
+            return status;
+    }
+    if (rc == 0)
+        return PDICT_OK;
+    return pdict_fail(PDICT_IO, "%s: locking it failed: %s", store->gatefile.path, strerror(rc));
+}
+
 int pdict__shared_enter(struct store *store, int64_t deadline_ms)
 {
-    struct gate_page *page = store->gatefile.page;
-    int rc, status;
+    int status;
 
-    if (!page)
+    if (!store->gatefile.page)
         return PDICT_OK;
-    if ((rc = lock_mutex(&page->mutex, deadline_ms)) == ETIMEDOUT)
-        return fail_busy(store);
-    if (rc != 0)
-        return pdict_fail(PDICT_IO, "%s: locking it failed: %s", store->gatefile.path,
-                          strerror(rc));
-    atomic_store_explicit(&page->ring.is_held, 1, memory_order_release);
+    if ((status = take_turn(store, deadline_ms)) != PDICT_OK)
+        return status;
+    atomic_store_explicit(&store->gatefile.page->ring.is_held, 1, memory_order_release);
     /* Who was about to change settings died, and may have done so. */
     if (pdict__generation(store) % 2 != 0)
         pdict__generation_even(store);
@@ -182,12 +252,7 @@ void pdict__poison(struct store *store)
 
 struct ring *pdict__shared_ring(const struct store *store)
 {
-    return store->gatefile.page ? &store->gatefile.page->ring : NULL;
-}
-
-const uint8_t *pdict__shared_secret(const struct store *store)
-{
-    return store->gatefile.page ? store->gatefile.page->secret : NULL;
+    return store->has_ring ? &store->gatefile.page->ring : NULL;
 }
 
 void pdict__shared_publish(struct store *store, struct token before, struct token after,

@@ -3,6 +3,7 @@
 #ifndef PDICT_STORE_SNAPSHOTS_H
 #define PDICT_STORE_SNAPSHOTS_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "store/ring.h"
@@ -62,7 +63,9 @@ struct hold {
     void *reader;
     int64_t begun_ms;                /* steady clock */
     void (*lose)(struct hold *hold); /* ends what lies on the snapshot, not the snapshot; or NULL */
-    struct hold *next;               /* under pool_lock, as are the links to it */
+    bool has_gate; /* of an exclusive transaction, which only this thread leaves */
+    pthread_t thread;
+    struct hold *next; /* under pool_lock, as are the links to it */
 };
 
 struct holding {
@@ -77,6 +80,9 @@ void pdict__readers_init(struct store *store, const pdict_backend *base);
 /* Begin a snapshot of the store as it is now; `reader` serves as `txn` in the backend's calls. */
 int pdict__read_begin(struct store *store, void **reader);
 void pdict__read_end(struct store *store, void *reader);
+/* The same inside a call, for what outlasts it: a hold. */
+int pdict__reader_begin(struct store *store, void **reader);
+void pdict__reader_end(struct store *store, void *reader);
 /* End the snapshots that are kept: all of them, or those that have been long enough by `now_ms` on
  * the coarse steady clock. Returns how many; *left: how many are still kept. */
 size_t pdict__readers_release(struct store *store);
@@ -88,7 +94,7 @@ int64_t pdict__readers_oldest_ms(struct store *store);
 
 /* ---- reaper.c ---- */
 
-/* Begin a snapshot to be held between calls; `lose` is set. */
+/* Begin a snapshot to be held between calls; `lose` is set. All of these inside a call. */
 int pdict__hold_begin(struct store *store, struct hold *hold);
 /* Around everything that uses it. PDICT_CONFLICT (expected): it is lost. */
 int pdict__hold_enter(struct hold *hold, void **reader);
@@ -96,6 +102,8 @@ void pdict__hold_leave(struct hold *hold);
 /* Once it is not inside; one that was not begun is fine. */
 void pdict__hold_end(struct store *store, struct hold *hold);
 bool pdict__hold_is_lost(const struct hold *hold);
+/* With nobody inside a call, for a fork. */
+void pdict__holds_lose(struct store *store);
 /* Is there somebody to look after what is kept and held? If not, try to get one. */
 bool pdict__reaper_start(struct store *store);
 /* Something is kept or held from now on; it was started. */

@@ -14,6 +14,7 @@
 #include "store/limits.h"
 #include "store/removals.h"
 #include "store/snapshots.h"
+#include "store/window.h"
 
 /*
  * Lock order, outermost first: registry (open/registry.c), the lead of the queue, gate (one writer),
@@ -153,8 +154,7 @@ struct coherence {
     _Alignas(64) const volatile uint64_t *words[2]; /* the token; [0] NULL: nothing is cached */
     _Atomic uint64_t gen;
     _Atomic uint64_t tag[2];
-    _Atomic uint32_t floor; /* FLOOR_NEVER < floor <= FLOOR_LAST */
-    unsigned fork_count;
+    _Atomic uint32_t floor;     /* FLOOR_NEVER < floor <= FLOOR_LAST */
     unsigned mode;              /* enum coherence_mode; set before there is a cache */
     int64_t bound_ms;           /* bounded */
     _Atomic int64_t checked_ms; /* bounded: when the token was last seen unmoved; steady clock */
@@ -165,6 +165,9 @@ struct coherence {
 /* `words`: of the engine's token, or NULL. */
 void pdict__coherence_init(struct coherence *coherence, const volatile uint64_t *const words[2]);
 void pdict__coherence_destroy(struct coherence *coherence);
+/* With `advance` held and a gen that is odd: the engine was opened again, and its token may lie
+ * elsewhere where no cache is read outside of calls. */
+void pdict__coherence_move(struct coherence *coherence, const volatile uint64_t *const words[2]);
 /* With `advance` held, while nothing of the store is cached. Private caches see a token that never
  * moves. */
 void pdict__coherence_choose(struct coherence *coherence, unsigned mode, int64_t bound_ms);
@@ -216,7 +219,9 @@ struct store {
     void *engine;
     char *path; /* as the engine knows it; "" when it has none */
     bool is_read_only;
-    unsigned fork_count; /* of the process that opened it */
+    unsigned fork_count; /* of the process whose it is */
+    unsigned open_flags; /* enum pdict_backend_open_flags */
+    int64_t open_timeout_ms;
     pdict_allocator allocator;
     pdict_logger logger;
     struct clock clock;
@@ -241,12 +246,19 @@ struct store {
     struct leases leases;
     struct memos *own_memos;     /* where no gate file has them */
     _Atomic int64_t stale_ok_ms; /* the longest that a handle here has asked for */
+    bool has_ring;               /* its page has one, with hashes by our secret */
     atomic_bool is_poisoned;
     /* Of the settings of all maps, see pdict__generation(); shared with other processes or, where
      * there is nothing shared, one's own. */
     _Atomic uint64_t *generation;
     _Atomic uint64_t own_generation;
     const volatile uint64_t *words[2]; /* the change token; NULL: the backend keeps none */
+    struct window window;              /* where the words are, if the engine may be closed */
+
+    /* park.c */
+    atomic_bool is_parked;
+    pthread_mutex_t park_lock;
+    uint64_t device, inode; /* of the file */
 
     /* Under the gate: */
     uint64_t checkpoint_at; /* bytes of log */
@@ -262,6 +274,7 @@ struct store {
 
     struct coherence coherence;
     uint8_t hash_secret[HASH_SECRET_SIZE]; /* for hashes of keys */
+    bool has_secret;                       /* once it was opened */
 
     pthread_mutex_t maps_lock; /* for map/map.c */
     struct map *maps;
@@ -280,15 +293,43 @@ struct store_config {
 };
 
 int pdict__store_new(const struct store_config *config, struct store **out);
-/* After a fork the child only frees memory: the engine's handles belong to the parent. */
+/* In a child that did not inherit the store this only frees memory: the engine's handles belong to
+ * the parent. Inside a call. */
 void pdict__store_free(struct store *store);
-/* PDICT_FORKED when this process did not open the store. */
+/* PDICT_FORKED when the store is not this process's. */
 int pdict__store_check(const struct store *store);
+/* Open gate file and engine, as the store was opened or is to be opened. */
+int pdict__store_connect(struct store *store);
+/* May a cache be read outside of calls? */
+bool pdict__store_is_watched(const struct store *store);
+
+/* ---- park.c: calls, and what a fork leaves open ---- */
+
+/*
+ * Every use of the engine lies between enter and leave, which may be nested. A fork waits until
+ * nobody is inside, and then parks the store: the engine is closed, and whoever enters next, in the
+ * parent and in the child, opens it again.
+ *
+ * PDICT_FORKED; PDICT_NO_STORE: it was removed or replaced meanwhile; what opening may return.
+ */
+int pdict__store_enter(struct store *store);
+void pdict__store_leave(void);
+/* The same around what uses the engine without a pause, such as a snapshot. */
+int pdict__store_hold(struct store *store);
+void pdict__store_let_go(void);
+/* Inside, after a pause: the engine may have to be opened again. */
+int pdict__store_wake(struct store *store);
+
+/* For the fork's hooks, with nobody inside. False: a thread has to give up the gate first. */
+bool pdict__store_may_park(const struct store *store);
+void pdict__store_park(struct store *store);
+/* In the child: use it as the parent does or, where it was not parked, never again. */
+void pdict__store_inherit(struct store *store, bool is_served);
 
 /* ---- shared.c: what all processes share that have the store open ---- */
 
 /* Where there is no gate file, as for stores without files, nothing is shared and all is well. */
-int pdict__shared_join(struct store *store, const struct store_config *config);
+int pdict__shared_join(struct store *store);
 void pdict__shared_part(struct store *store);
 /*
  * The turn of this process, for the thread that has the gate; the same thread leaves. PDICT_BUSY
@@ -302,16 +343,16 @@ void pdict__poison(struct store *store);
 int pdict__fail_poisoned(const struct store *store);
 /* Of a key, by the hash of map and key; 0: nothing, or forgotten. Stores that are open read-only
  * remember nothing and may not be asked. */
-uint64_t pdict__recall(const struct store *store, enum memo_kind kind, uint64_t hash);
+uint64_t pdict__recall(struct store *store, enum memo_kind kind, uint64_t hash);
 void pdict__remember(struct store *store, enum memo_kind kind, uint64_t hash, uint64_t number);
 /* Let no process sweep an expired row before it has been expired for so long; until all have closed
  * the store. */
 void pdict__keep_stale(struct store *store, int64_t stale_ok_ms);
-int64_t pdict__stale_kept_ms(const struct store *store);
+int64_t pdict__stale_kept_ms(struct store *store);
 /*
  * The generation: a number that moves whenever a map's settings do (codecs, keys, dictionaries). Odd
  * while a commit is about to change them: then they are to be read anew each time. What was made by
- * settings that were read behind a number is up to date while the number stays.
+ * settings that were read behind a number is up to date while the number stays. Inside a call.
  */
 static inline uint64_t pdict__generation(const struct store *store)
 {
@@ -328,9 +369,8 @@ bool pdict__generation_is_shared(const struct store *store);
 /* Around a commit that changes settings, with the gate held. */
 void pdict__generation_odd(struct store *store);
 void pdict__generation_even(struct store *store);
-/* NULL: none. The secret is for the hashes in it, the same for all who share it. */
+/* NULL: none, or one whose hashes are not those of this store's caches. */
 struct ring *pdict__shared_ring(const struct store *store);
-const uint8_t *pdict__shared_secret(const struct store *store);
 /* Tell in the ring of the commit that was just made, with the gate held: the token as it was inside
  * the transaction and is now. Else as pdict__ring_publish(). */
 void pdict__shared_publish(struct store *store, struct token before, struct token after,
@@ -415,6 +455,7 @@ struct commit {
 struct group {
     struct commit *first; /* by `next`; NULL: this thread led nobody */
     struct commit *own;
+    bool is_inside;        /* the store was entered */
     unsigned transactions; /* that were committed: 1, or as many as had to go alone */
     bool has_token;
     struct token before, after; /* the change token around them */

@@ -17,12 +17,8 @@ static int check_poison(const struct store *store)
     return atomic_load(&store->is_poisoned) ? pdict__fail_poisoned(store) : PDICT_OK;
 }
 
-static int check_writable(struct store *store)
+static int check_writable(const struct store *store)
 {
-    int status;
-
-    if ((status = pdict__store_check(store)) != PDICT_OK)
-        return status;
     if (store->is_read_only)
         return pdict_fail(PDICT_READ_ONLY, "%s is open read-only; open it with mode=rw to write",
                           store->path);
@@ -44,7 +40,9 @@ static int enter(struct store *store, int64_t deadline_ms)
 
     if (pdict__gate_enter(&store->gate, deadline_ms) != PDICT_OK)
         return fail_busy(store);
-    status = pdict__shared_enter(store, deadline_ms);
+    /* A fork may have passed while this thread waited for its turn. */
+    if ((status = pdict__store_wake(store)) == PDICT_OK)
+        status = pdict__shared_enter(store, deadline_ms);
     if (status == PDICT_OK && (status = check_poison(store)) != PDICT_OK)
         pdict__shared_leave(store);
     if (status != PDICT_OK)
@@ -90,9 +88,8 @@ static int64_t ms_until(int64_t due_ms)
 }
 
 /* When nobody writes on. A writer that keeps the gate will see to the sync itself. */
-static int64_t run_sync(void *ctx)
+static int64_t sync_when_due(struct store *store)
 {
-    struct store *store = ctx;
     int64_t left_ms = -1;
 
     if (check_writable(store) != PDICT_OK)
@@ -104,6 +101,18 @@ static int64_t run_sync(void *ctx)
         left_ms = ms_until(store->sync_due_ms);
     leave(store);
     return left_ms;
+}
+
+static int64_t run_sync(void *ctx)
+{
+    struct store *store = ctx;
+    int64_t again_ms;
+
+    if (pdict__store_enter(store) != PDICT_OK)
+        return -1;
+    again_ms = sync_when_due(store);
+    pdict__store_leave();
+    return again_ms;
 }
 
 /* Without a thread the next commit or the close syncs. */
@@ -444,7 +453,11 @@ int pdict__writer_commit(struct store *store, struct commit *commit, struct grou
 {
     int status;
 
-    *group = (struct group){ .own = commit, .has_token = store->words[0] != NULL };
+    *group = (struct group){ .own = commit };
+    if ((status = pdict__store_enter(store)) != PDICT_OK)
+        return status;
+    group->is_inside = true;
+    group->has_token = store->words[0] != NULL;
     if ((status = check_writable(store)) != PDICT_OK)
         return status;
     commit->deadline_ms = pdict__time_add(pdict__steady_ms(), commit->timeout_ms);
@@ -460,10 +473,8 @@ int pdict__writer_commit(struct store *store, struct commit *commit, struct grou
     }
 }
 
-void pdict__writer_finish(struct store *store, struct group *group)
+static void finish(struct store *store, struct group *group)
 {
-    if (!group->first)
-        return;
     pthread_mutex_unlock(&store->coherence.advance);
     for (const struct commit *commit = group->first; commit; commit = commit->next)
         note_ordered(store, commit);
@@ -474,6 +485,14 @@ void pdict__writer_finish(struct store *store, struct group *group)
     leave(store);
     pdict__queue_hand_on(&store->queue);
     pdict__queue_release(&store->queue, group->first, group->own);
+}
+
+void pdict__writer_finish(struct store *store, struct group *group)
+{
+    if (group->first)
+        finish(store, group);
+    if (group->is_inside)
+        pdict__store_leave();
 }
 
 /* ---- one writer for longer ---- */
@@ -494,8 +513,9 @@ void pdict__writer_let_go(struct store *store)
 
 /* ---- beside commits ---- */
 
-int pdict__between_commits(struct store *store, int64_t timeout_ms,
-                           int (*work)(void *ctx, struct store *store), void *ctx)
+/* Inside. */
+static int work_alone(struct store *store, int64_t timeout_ms,
+                      int (*work)(void *ctx, struct store *store), void *ctx)
 {
     int status = check_writable(store);
 
@@ -508,20 +528,29 @@ int pdict__between_commits(struct store *store, int64_t timeout_ms,
     return status;
 }
 
-int pdict__store_sync(struct store *store, int64_t timeout_ms)
+int pdict__between_commits(struct store *store, int64_t timeout_ms,
+                           int (*work)(void *ctx, struct store *store), void *ctx)
 {
-    int status;
+    int status = pdict__store_enter(store);
 
-    if (!store->backend->sync || store->is_read_only)
-        return pdict__store_check(store);
-    if ((status = check_writable(store)) != PDICT_OK)
-        return status;
-    status = enter(store, pdict__time_add(pdict__steady_ms(), timeout_ms));
     if (status != PDICT_OK)
         return status;
-    status = sync_now(store);
-    leave(store);
+    status = work_alone(store, timeout_ms, work, ctx);
+    pdict__store_leave();
     return status;
+}
+
+static int sync_inside(void *ctx, struct store *store)
+{
+    (void)ctx;
+    return sync_now(store);
+}
+
+int pdict__store_sync(struct store *store, int64_t timeout_ms)
+{
+    if (!store->backend->sync || store->is_read_only)
+        return pdict__store_check(store);
+    return pdict__between_commits(store, timeout_ms, sync_inside, NULL);
 }
 
 void pdict__store_settle(struct store *store)

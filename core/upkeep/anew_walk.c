@@ -2,6 +2,7 @@
 /* The records of a map that are made anew: tried, rewritten a few at a time, read back. */
 #include <time.h>
 
+#include "base/calls.h"
 #include "upkeep/anew.h"
 #include "value/pipeline.h"
 
@@ -39,13 +40,19 @@ static int step_init(struct step *step, struct anew *anew, uint64_t next_id)
                            .next_id = next_id };
     pdict__batch_init(&step->batch, store, anew->d->map->number, anew->d->timeout_ms);
     step->bench = pdict__bench_take(anew->d->map->pipeline);
-    return step->bench ? PDICT_OK : PDICT_NOMEM;
+    if (!step->bench)
+        return PDICT_NOMEM;
+    /* Between its steps a walk is not inside a call. */
+    pdict__call_end();
+    return PDICT_OK;
 }
 
 static void step_free(struct step *step)
 {
-    if (step->bench)
+    if (step->bench) {
+        pdict__call_begin();
         pdict__bench_give(step->anew->d->map->pipeline, step->bench);
+    }
     pdict__batch_free(&step->batch);
     pdict__buf_free(&step->records);
 }
@@ -111,6 +118,18 @@ static int decode(const struct step *step, const pdict_row *row, pdict_slice *va
                          value);
 }
 
+static int walk_rows(struct step *step, int (*row_fn)(struct step *step, const pdict_row *row))
+{
+    const pdict_change *changes = pdict__batch_changes(&step->batch);
+    int status = PDICT_OK;
+
+    pdict__call_begin();
+    for (size_t i = 0; status == PDICT_OK && i < step->batch.count; i++)
+        status = row_fn(step, &changes[i].row);
+    pdict__call_end();
+    return status;
+}
+
 static int walk(struct step *step, int (*row_fn)(struct step *step, const pdict_row *row))
 {
     struct anew *anew = step->anew;
@@ -119,13 +138,9 @@ static int walk(struct step *step, int (*row_fn)(struct step *step, const pdict_
 
     step->most = STEP_ROWS_MOST;
     while (status == PDICT_OK && !step->is_last) {
-        const pdict_change *changes;
-
         if ((status = step_read(step)) != PDICT_OK)
             return status;
-        changes = pdict__batch_changes(&step->batch);
-        for (size_t i = 0; status == PDICT_OK && i < step->batch.count; i++)
-            status = row_fn(step, &changes[i].row);
+        status = walk_rows(step, row_fn);
         done += step->batch.count;
         if (status == PDICT_OK)
             status = pdict__progress_at(&anew->progress, done, anew->progress.total);
@@ -305,8 +320,7 @@ static void count_step(struct step *step)
         anew->result.rewritten += changes[i].status == PDICT_OK;
 }
 
-/* Settings that have moved meanwhile make the step be done again. */
-static int step_once(struct step *step)
+static int read_and_write(struct step *step)
 {
     int64_t began_ms;
     int status;
@@ -320,6 +334,19 @@ static int step_once(struct step *step)
         return status;
     adapt(step, pdict__steady_ms() - began_ms);
     count_step(step);
+    return PDICT_OK;
+}
+
+/* Settings that have moved meanwhile make the step be done again. */
+static int step_once(struct step *step)
+{
+    int status;
+
+    pdict__call_begin();
+    status = read_and_write(step);
+    pdict__call_end();
+    if (status != PDICT_OK)
+        return status;
     return pdict__progress_at(&step->anew->progress, step->anew->state.done,
                               step->anew->progress.total);
 }

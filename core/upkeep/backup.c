@@ -44,12 +44,14 @@ static int copy_file(struct store *store, const char *working_path, struct progr
         .ctx = progress,
         .progress = tell,
     };
-    int status = pdict__store_check(store);
+    int status = pdict__store_hold(store);
 
-    if (status == PDICT_OK)
-        status = pdict__progress_begin(progress, "backup", 0);
+    if (status != PDICT_OK)
+        return status;
+    status = pdict__progress_begin(progress, "backup", 0);
     if (status == PDICT_OK)
         status = store->backend->backup(store->engine, working_path, &events);
+    pdict__store_let_go();
     return status == PDICT_OK ? pdict__progress_end(progress) : status;
 }
 

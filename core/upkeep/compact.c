@@ -21,8 +21,12 @@ struct compaction {
 static int file_bytes(struct store *store, uint64_t *out)
 {
     pdict_backend_stat stat = { .struct_size = sizeof(stat) };
-    int status = store->backend->stat(store->engine, &stat);
+    int status = pdict__store_enter(store);
 
+    if (status != PDICT_OK)
+        return status;
+    status = store->backend->stat(store->engine, &stat);
+    pdict__store_leave();
     *out = stat.file_bytes;
     return status;
 }
@@ -92,8 +96,6 @@ int pdict_compact(pdict_store *handle, const pdict_compact_options *options,
     int status;
 
     status = pdict__struct_take(&full, sizeof(full), options, "pdict_compact_options");
-    if (status == PDICT_OK)
-        status = pdict__store_check(store);
     if (status == PDICT_OK)
         status = file_bytes(store, &facts.before_bytes);
     if (status != PDICT_OK)

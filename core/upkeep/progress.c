@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How far the work is, and whether to go on; and the structs that grow from version to version. */
+#include "base/calls.h"
 #include "upkeep/upkeep.h"
 
 /* Between two calls of the caller's function: about a millisecond's work. */
@@ -7,8 +8,14 @@
 
 static int tell(const struct progress *progress)
 {
-    if (!progress->fn ||
-        progress->fn(progress->ctx, progress->phase, progress->done, progress->total) == 0)
+    int answer = 0;
+
+    if (progress->fn) {
+        pdict__callback_begin();
+        answer = progress->fn(progress->ctx, progress->phase, progress->done, progress->total);
+        pdict__callback_end();
+    }
+    if (answer == 0)
         return PDICT_OK;
     return pdict_fail(PDICT_CANCELLED, "the caller ended the work while it was at \"%s\"",
                       progress->phase);

@@ -299,10 +299,9 @@ static int fold_log(void *ctx, struct store *store)
 }
 
 /* The file alone must hold everything, since it alone is renamed. */
-static int settle(struct target *target)
+static int settle(const struct target *target, struct store *store)
 {
     pdict_backend_stat stat = { .struct_size = sizeof(stat) };
-    struct store *store = target->store;
     int64_t timeout_ms = target->handle->timeout_ms;
     int status;
 
@@ -323,8 +322,13 @@ static int settle(struct target *target)
 
 static int publish_file(struct target *target)
 {
-    int status = settle(target);
+    struct store *store = target->store;
+    int status = pdict__store_enter(store);
 
+    if (status == PDICT_OK) {
+        status = settle(target, store);
+        pdict__store_leave();
+    }
     pdict_store_close(target->handle);
     target->handle = NULL;
     if (status != PDICT_OK)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What stays warm from call to call: opened compressors, and benches of scratch and contexts. */
+#include "base/calls.h"
 #include "value/pipeline.h"
 
 /* A bench that came to hold more gives all its scratch back. */
@@ -254,16 +255,21 @@ static struct workbench *take(struct pipeline *pipeline)
     return bench_new(pipeline);
 }
 
+/* Who has a bench is inside a call: making one, and what is done on it, takes locks. */
 struct workbench *pdict__bench_take(struct pipeline *pipeline)
 {
-    struct workbench *bench = take(pipeline);
+    struct workbench *bench;
 
+    pdict__call_begin();
+    bench = take(pipeline);
     if (bench)
         pdict__bench_renew(pipeline, bench);
+    else
+        pdict__call_end();
     return bench;
 }
 
-void pdict__bench_give(struct pipeline *pipeline, struct workbench *bench)
+static void give(struct pipeline *pipeline, struct workbench *bench)
 {
     unsigned first = home_of_thread();
 
@@ -283,6 +289,12 @@ void pdict__bench_give(struct pipeline *pipeline, struct workbench *bench)
             return;
     }
     bench_free(pipeline, bench);
+}
+
+void pdict__bench_give(struct pipeline *pipeline, struct workbench *bench)
+{
+    give(pipeline, bench);
+    pdict__call_end();
 }
 
 void pdict__pipeline_trim(struct pipeline *pipeline)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The trained dictionaries of a map: read from where they are stored, kept open, told by number. */
+#include "base/calls.h"
 #include "value/dictionary.h"
 
 #define LABEL_SIZE 16
@@ -296,6 +297,7 @@ int pdict__dictionaries_load(struct pipeline *pipeline)
     struct dictionary *list = NULL;
     int status = PDICT_OK;
 
+    pdict__call_begin();
     pthread_mutex_lock(&pipeline->opening);
     if (pipeline->read_dictionaries)
         status = pipeline->read_dictionaries(pipeline->ctx, &stored);
@@ -306,6 +308,7 @@ int pdict__dictionaries_load(struct pipeline *pipeline)
     if (status == PDICT_OK)
         atomic_store_explicit(&pipeline->has_dictionaries, true, memory_order_release);
     pthread_mutex_unlock(&pipeline->opening);
+    pdict__call_end();
     pdict__buf_free(&stored);
     return status;
 }

@@ -110,7 +110,7 @@ typedef struct pdict_iter pdict_iter;
  * exactly once, in order; one that is put or deleted meanwhile may or may not come; no lock and no
  * snapshot is held between steps, so any call, deleting included, is safe during the walk, and so
  * is a walk that takes days. With it, a snapshot of the engine is held until the close or, as in
- * transactions, until it keeps a log from shrinking.
+ * transactions, until it keeps a log from shrinking, or the process forks.
  *
  * @param range     Borrowed; NULL: everything in insertion order.
  * @param[out] out  Owned; close with pdict_iter_close(). NULL on failure.

@@ -149,6 +149,15 @@ typedef struct pdict_options {
  * While a store that several processes may open is open for writing, a small file PATH-pdict stands
  * beside it, through which they take turns.
  *
+ * A fork hands everything that is open over to the child, and parent and child go on: a fork waits
+ * until the calls of other threads have returned, but for those that wait for their turn to write,
+ * and closes the engines' files; the next call in either process opens them again. Views stay, the
+ * cache is compared with the store, and so do iterators, but for those with PDICT_SNAPSHOT, which
+ * give PDICT_CONFLICT, as open transactions do. A store of `memory` is copied. In the child
+ * everything gives PDICT_FORKED, and keys are wiped, when the fork came from a function that the
+ * library had called, when calls were still running after two seconds, or when it went around the
+ * handlers of pthread_atfork() (_Fork(), clone()). A child of vfork() may only call exec.
+ *
  * Threads: any. Two opens of one file, by whatever path, share one engine.
  * Cost: opening a store is a few file operations; a passphrase costs its derivation
  *          the first time in a process.

@@ -16,6 +16,8 @@ extern "C" {
  * has read, a key that was absent, a range that was walked and a count included, must be the same
  * at the commit; else that is refused with PDICT_CONFLICT, and the transaction is to be repeated.
  *
+ * A transaction that is open when the process forks is in conflict from then on, in both.
+ *
  * No lock is held before the commit. Writes are kept in RAM until then. A snapshot is held, so
  * long transactions keep the engine from giving back space; where that makes a log grow beyond 256
  * MiB, a transaction older than 10 s loses its snapshot, and its calls return PDICT_CONFLICT.

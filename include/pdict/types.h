@@ -75,7 +75,7 @@ typedef struct pdict_slice {
     X(POISONED,       -30, "a sync failed earlier; writes are refused until the store is reopened")  \
     X(UNKNOWN_OUTCOME,-31, "the commit failed midway; the write may or may not have happened")       \
     X(UNSUPPORTED,    -32, "this backend or build cannot do that")                                   \
-    X(FORKED,         -33, "the handle was inherited through a fork that it cannot survive")         \
+    X(FORKED,         -33, "the handle was open in a parent whose fork could not hand it over")      \
     X(CANCELLED,      -34, "a callback of the caller asked to stop")                                 \
     X(PERMISSION,     -35, "the operating system denies access to the path")                         \
     X(SKIP,           -36, "extensions only: nothing was gained, keep the input as it is")           \

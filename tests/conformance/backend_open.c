@@ -287,6 +287,41 @@ static void two_open_stores_are_strangers(struct subject *t)
     close_store(&other);
 }
 
+static unsigned descriptors_in(const char *path)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    const struct dirent *descriptor;
+    unsigned count = 0;
+    char target[1200];
+
+    if (directory == NULL)
+        conformance_skip("the system does not list the descriptors of a process");
+    while ((descriptor = readdir(directory)) != NULL) {
+        ssize_t size = readlinkat(dirfd(directory), descriptor->d_name, target, sizeof(target) - 1);
+
+        target[size > 0 ? size : 0] = '\0';
+        count += strncmp(target, path, strlen(path)) == 0;
+    }
+    closedir(directory);
+    return count;
+}
+
+/* What is done around a fork, here without one. */
+static void a_store_that_was_suspended_left_nothing_open_and_lost_nothing(struct subject *t)
+{
+    fill_store(t);
+    for (int i = 0; i < 3; i++) {
+        if (t->backend->suspend != NULL)
+            t->backend->suspend(t->self);
+        else
+            t->backend->close(t->self);
+        t->self = NULL;
+        CHECK_INT(descriptors_in(t->path), 0);
+        open_store(t, 0);
+        check_store(t);
+    }
+}
+
 const struct test_case backend_open_cases[] = {
     CASE(an_empty_store_is_not_opened_without_create, NEED_CLOSED),
     CASE(a_refused_open_leaves_an_empty_file_empty, NEED_CLOSED | NEED_FILE),
@@ -305,5 +340,6 @@ const struct test_case backend_open_cases[] = {
     CASE(a_file_that_cannot_be_written_is_read_only, NEED_FILE),
     CASE(a_file_that_cannot_be_read_is_a_matter_of_permission, NEED_FILE),
     CASE(two_open_stores_are_strangers, 0),
+    CASE(a_store_that_was_suspended_left_nothing_open_and_lost_nothing, NEED_FILE),
     { .name = NULL },
 };

@@ -439,55 +439,6 @@ TEST(open, processes_that_create_one_path_at_once_make_one_store)
     pdict_close(d);
 }
 
-/* In the child of a fork every call says so, and closing frees without touching the parent's. */
-static void use_in_child(pdict *d, pdict_iter *iter)
-{
-    pdict_entry entry;
-    pdict_view view;
-    uint64_t count;
-    pdict *other;
-
-    CHECK_STATUS(pdict_get(d, pdict_str("k"), &view), PDICT_FORKED);
-    CHECK_STATUS(pdict_put(d, pdict_str("k"), pdict_str("child"), NULL), PDICT_FORKED);
-    CHECK_STATUS(pdict_count(d, &count), PDICT_FORKED);
-    CHECK_STATUS(pdict_iter_next(iter, &entry), PDICT_FORKED);
-    CHECK_STATUS(try_open(uri_of("a.db", ""), &other), PDICT_FORKED);
-    pdict_iter_close(iter);
-    pdict_close(d);
-    CHECK_OK(try_open(uri_of("b.db", ""), &other));
-    put(other, "k", "v");
-    pdict_close(other);
-}
-
-TEST(open, a_handle_inherited_through_a_fork_says_so_and_harms_nothing)
-{
-    pdict_range range = PDICT_RANGE_INIT;
-    pdict_iter *iter;
-    int exit_status;
-    pid_t child;
-    pdict *d;
-
-    if (TEST_UNDER_TSAN)
-        SKIP("fork under TSan");
-    if (TEST_UNDER_VALGRIND)
-        SKIP("the child leaves the engine's memory alone on purpose, which valgrind calls a leak");
-    CHECK_OK(try_open(uri_of("a.db", ""), &d));
-    put(d, "k", "v");
-    range.flags = PDICT_SNAPSHOT;
-    CHECK_OK(pdict_iter_open(d, &range, &iter));
-    child = fork();
-    if (child == 0) {
-        use_in_child(d, iter);
-        _exit(0);
-    }
-    CHECK_INT(waitpid(child, &exit_status, 0), child);
-    CHECK_INT(exit_status, 0);
-    check_value(d, "k", "v");
-    put(d, "k", "parent");
-    pdict_iter_close(iter);
-    pdict_close(d);
-}
-
 /* ---- what a build can do ---- */
 
 TEST(open, info_lists_core_backends_and_codecs_with_their_options)

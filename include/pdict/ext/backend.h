@@ -463,6 +463,14 @@ typedef struct pdict_backend {
      * before the snapshot began. Optional: NULL, it always does.
      */
     bool (*watch_sees)(void *self, void *reader, const uint64_t token[2]);
+
+    /**
+     * Close the store for a moment: a fork is about to copy this process, and both will open it
+     * again. Like close, but work that can wait is left to a later close. After it and after close
+     * nothing of the store is left in this process: no descriptor, no mapping, no lock, no thread.
+     * Optional: NULL, as close.
+     */
+    void (*suspend)(void *self);
 } pdict_backend;
 
 #ifdef __cplusplus

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests of forks share: children that end well, and stores that were not harmed. */
+#ifndef PDICT_FORK_FIXTURE_H
+#define PDICT_FORK_FIXTURE_H
+
+#include "maps.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NO_FORKS_UNDER_TSAN                                                                        \
+    do {                                                                                           \
+        if (TEST_UNDER_TSAN)                                                                       \
+            SKIP("fork is not supported under the thread sanitizer");                              \
+    } while (0)
+
+/* A child that hangs ends the test and not the run of all tests. */
+static inline pid_t fork_child(void)
+{
+    pid_t pid = fork();
+
+    CHECK(pid >= 0);
+    if (pid == 0)
+        alarm(60);
+    return pid;
+}
+
+static inline void end_child(pid_t pid)
+{
+    int how;
+
+    CHECK(waitpid(pid, &how, 0) == pid);
+    CHECK(WIFEXITED(how));
+    CHECK_INT(WEXITSTATUS(how), 0);
+}
+
+/* Nobody has the store open: it is sound, and a stranger can write. */
+static inline void check_unharmed(const struct setup *setup, const char *name)
+{
+    pdict_options options = test_options(false);
+    pdict_verify_options how = PDICT_VERIFY_OPTIONS_INIT;
+    pdict_verify_result result = PDICT_VERIFY_RESULT_INIT;
+    pdict_store *store;
+    pid_t pid;
+
+    if (!setup->is_persistent)
+        return;
+    if ((pid = fork_child()) == 0) {
+        pdict *d = setup_open(setup, name, "");
+
+        put(d, "of a stranger", "v");
+        pdict_close(d);
+        _exit(0);
+    }
+    end_child(pid);
+    if (setup->is_sealed)
+        how.key = test_key;
+    CHECK_OK(pdict_store_open(setup_uri(setup, name, ""), &options, &store));
+    CHECK_OK(pdict_verify(store, &how, &result));
+    CHECK_INT(result.findings, 0);
+    CHECK_INT(result.unproven, 0);
+    pdict_store_close(store);
+}
+
+#endif
