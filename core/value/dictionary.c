@@ -47,7 +47,7 @@ static int seal_entries(const struct pipeline *pipeline, const struct keyring *r
 {
     const pdict_cipher *cipher = pdict__keyring_cipher(ring);
     uint8_t bound[LABEL_SIZE + MAP_ID_SIZE], *nonce;
-    void *key = cipher->secret_alloc(cipher->key_size);
+    void *key = pdict__secret_alloc(cipher, cipher->key_size);
     size_t at = out->size;
     int status;
 
@@ -64,7 +64,7 @@ static int seal_entries(const struct pipeline *pipeline, const struct keyring *r
                               nonce + cipher->nonce_size);
         out->size = at + cipher->nonce_size + entries.size + cipher->tag_size;
     }
-    cipher->secret_free(key);
+    pdict__secret_free(cipher, key);
     return status;
 }
 
@@ -80,7 +80,7 @@ static int open_entries(const struct pipeline *pipeline, pdict_slice stored, str
 
     if (stored.size < cipher->nonce_size + cipher->tag_size)
         return damaged("they end early");
-    if (!(key = cipher->secret_alloc(cipher->key_size)))
+    if (!(key = pdict__secret_alloc(cipher, cipher->key_size)))
         return pdict__nomem(cipher->key_size);
     status = pdict__keyring_dictionary_key(generation->ring, key);
     if (status == PDICT_OK)
@@ -90,7 +90,7 @@ static int open_entries(const struct pipeline *pipeline, pdict_slice stored, str
         status = cipher->open(key, nonce, (pdict_slice){ bound, sizeof(bound) }, sealed, out->data);
         out->size = sealed.size - cipher->tag_size;
     }
-    cipher->secret_free(key);
+    pdict__secret_free(cipher, key);
     return status == PDICT_AUTH ? damaged("they were changed without the key of the map") : status;
 }
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include "base/fork.h"
 #include "value/keyring.h"
 
 #define MOST_KEPT     16
@@ -46,6 +47,16 @@ static void vault_unlock(void)
     pthread_mutex_unlock(&lock);
 }
 
+static void vault_child(bool is_served)
+{
+    (void)is_served;
+    pthread_mutex_init(&lock, NULL);
+}
+
+static struct fork_hooks fork_hooks = { .prepare = vault_lock,
+                                        .parent = vault_unlock,
+                                        .child = vault_child };
+
 /* Locking may be refused, as for all memory of secrets: RLIMIT_MEMLOCK. The rest may not. */
 static void vault_open(void)
 {
@@ -54,12 +65,12 @@ static void vault_open(void)
 
     if (memory == MAP_FAILED)
         return;
-    if (madvise(memory, VAULT_SIZE, MADV_WIPEONFORK) != 0 ||
-        madvise(memory, VAULT_SIZE, MADV_DONTDUMP) != 0 ||
-        pthread_atfork(vault_lock, vault_unlock, vault_unlock) != 0) {
+    if (!pdict__fork_wipes(memory, VAULT_SIZE, true) ||
+        madvise(memory, VAULT_SIZE, MADV_DONTDUMP) != 0) {
         munmap(memory, VAULT_SIZE);
         return;
     }
+    pdict__fork_hook(&fork_hooks);
     (void)mlock(memory, VAULT_SIZE);
     vault = memory;
 }

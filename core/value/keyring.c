@@ -36,7 +36,7 @@ static int ring_new(const pdict_cipher *cipher, const uint8_t *map_id,
     ring->allocator = allocator;
     ring->cipher = cipher;
     memcpy(ring->map_id, map_id, MAP_ID_SIZE);
-    ring->secrets = cipher->secret_alloc(sizeof(*ring->secrets));
+    ring->secrets = pdict__secret_alloc(cipher, sizeof(*ring->secrets));
     if (!ring->secrets) {
         pdict__free(allocator, ring);
         return pdict__nomem(sizeof(struct ring_secrets));
@@ -49,7 +49,7 @@ void pdict__keyring_free(struct keyring *ring)
 {
     if (!ring)
         return;
-    ring->cipher->secret_free(ring->secrets);
+    pdict__secret_free(ring->cipher, ring->secrets);
     pdict__free(ring->allocator, ring);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The slots of a keyring: each opens with one passphrase or key and gives the master key. */
+#include "base/calls.h"
 #include "value/keyring.h"
 
 #define MIN_SECRET_KEY_SIZE 32
@@ -31,6 +32,18 @@ static int derive_from_key(const struct keyring *ring, const struct slot *slot, 
                               SLOT_KEY_DERIVED_SIZE);
 }
 
+/* It may take seconds, which a fork need not wait for. */
+static int derive(const struct keyring *ring, const struct slot *slot, const struct secret *secret,
+                  struct slot_key *out)
+{
+    bool is_away = pdict__call_pause();
+    int status = ring->cipher->derive(&slot->kdf, secret->bytes, out, SLOT_KEY_DERIVED_SIZE);
+
+    if (is_away)
+        pdict__call_resume();
+    return status;
+}
+
 static int derive_from_passphrase(const struct keyring *ring, const struct slot *slot,
                                   const struct secret *secret, struct slot_key *out)
 {
@@ -38,7 +51,7 @@ static int derive_from_passphrase(const struct keyring *ring, const struct slot 
 
     if (secret->may_keep && pdict__keycache_find(&what, out))
         return PDICT_OK;
-    return ring->cipher->derive(&slot->kdf, secret->bytes, out, SLOT_KEY_DERIVED_SIZE);
+    return derive(ring, slot, secret, out);
 }
 
 static int derive_slot_key(const struct keyring *ring, const struct slot *slot,
@@ -130,7 +143,7 @@ static int wrong_key(const struct keyring *ring, bool is_passphrase)
 
 static int open_slots(struct keyring *ring, const struct secret *secret)
 {
-    struct slot_key *key = ring->cipher->secret_alloc(sizeof(*key));
+    struct slot_key *key = pdict__secret_alloc(ring->cipher, sizeof(*key));
     int status = PDICT_WRONG_KEY;
 
     if (!key)
@@ -141,7 +154,7 @@ static int open_slots(struct keyring *ring, const struct secret *secret)
         if (status == PDICT_OK)
             ring->opened_slot = ring->slots[i].number;
     }
-    ring->cipher->secret_free(key);
+    pdict__secret_free(ring->cipher, key);
     return status == PDICT_WRONG_KEY ? wrong_key(ring, secret->is_passphrase) : status;
 }
 
@@ -212,7 +225,7 @@ static int draft_fill(struct slot_draft *draft, const struct secret *secret, con
     if (secret->is_passphrase)
         slot->kdf = *kdf;
     ring->cipher->random(slot->kdf.salt, sizeof(slot->kdf.salt));
-    if (!(draft->key = ring->cipher->secret_alloc(sizeof(*draft->key))))
+    if (!(draft->key = pdict__secret_alloc(ring->cipher, sizeof(*draft->key))))
         return pdict__nomem(sizeof(*draft->key));
     if ((status = derive_slot_key(ring, slot, secret, draft->key)) != PDICT_OK)
         return status;
@@ -245,7 +258,7 @@ void pdict__slot_draft_free(struct slot_draft *draft)
 {
     if (!draft)
         return;
-    draft->ring->cipher->secret_free(draft->key);
+    pdict__secret_free(draft->ring->cipher, draft->key);
     pdict__free(draft->ring->allocator, draft);
 }
 

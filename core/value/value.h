@@ -86,6 +86,12 @@ int pdict__codecs_format(const struct codecs *codecs, struct buf *out);
 /* Does `wanted` contradict `actual`? Same codecs, and every option set in wanted is equal. */
 bool pdict__codecs_agree(const struct codecs *wanted, const struct codecs *actual);
 
+/* ---- secrets.c: memory for keys ---- */
+
+/* Of the cipher's guarded memory, wiped in children that cannot use the stores of their parent. */
+void *pdict__secret_alloc(const pdict_cipher *cipher, size_t size);
+void pdict__secret_free(const pdict_cipher *cipher, void *memory); /* wipes; NULL is fine */
+
 /* ---- keyring.c: passphrases and keys open slots, slots hold the master key, it wraps data keys */
 
 struct keyring;

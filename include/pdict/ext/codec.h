@@ -178,7 +178,8 @@ typedef struct pdict_cipher {
     void (*random)(void *out, size_t size);                   /**< unpredictable bytes */
     bool (*equal)(const void *a, const void *b, size_t size); /**< in constant time */
     void (*wipe)(void *memory, size_t size);                  /**< never optimised away */
-    void *(*secret_alloc)(size_t size); /**< guarded, locked, out of core dumps; aligned if size is
+    void *(*secret_alloc)(size_t size); /**< guarded, locked, out of core dumps, alone on its pages,
+                                         which core lets the system wipe in children; aligned if size is
                                          a multiple of the alignment; NULL: no memory */
     void (*secret_free)(void *secret);  /**< wipes; NULL is fine */
 } pdict_cipher;
