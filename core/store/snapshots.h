@@ -39,8 +39,8 @@ struct snapshot {
 /* When a kept snapshot goes, so that no log grows on its account; set before there are readers. */
 struct keeping {
     bool is_on;
-    int64_t idle_ms, age_ms;
-    uint64_t log_bytes;
+    _Atomic int64_t idle_ms, age_ms; /* these are changed by tests, while a thread looks */
+    _Atomic uint64_t log_bytes;
 };
 
 /* ---- reaper.c: nothing that nobody uses keeps a log from being folded in ---- */
@@ -69,8 +69,8 @@ struct hold {
 };
 
 struct holding {
-    int64_t age_ms;
-    uint64_t log_bytes;
+    _Atomic int64_t age_ms; /* as above */
+    _Atomic uint64_t log_bytes;
 };
 
 /* ---- reader.c ---- */

@@ -297,7 +297,8 @@ TEST(sqlite_snapshots, a_forgotten_handle_does_not_make_the_log_grow)
 
 static void limit_holds(pdict *d, int64_t age_ms, uint64_t log_bytes)
 {
-    d->map->store->holding = (struct holding){ .age_ms = age_ms, .log_bytes = log_bytes };
+    d->map->store->holding.log_bytes = log_bytes;
+    d->map->store->holding.age_ms = age_ms;
 }
 
 TEST(sqlite_snapshots, an_old_transaction_on_a_long_log_loses_its_snapshot)
@@ -335,9 +336,9 @@ TEST(sqlite_snapshots, one_that_is_in_use_is_not_lost)
     pdict *d = open_keeping(""), *txn;
     void *reader;
 
-    limit_holds(d, 0, 1);
     CHECK_OK(pdict_begin(d, 0, &txn));
     CHECK_OK(pdict__begin(txn, &reader));
+    limit_holds(d, 0, 1);
     tick(d, 1000);
     CHECK_INT(get(txn, "key"), 1);
     pdict__end(txn, reader);
