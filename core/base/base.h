@@ -38,6 +38,11 @@ int pdict__buf_append(struct buf *buf, const void *data, size_t size);
 int pdict__buf_printf(struct buf *buf, const char *format, ...) PDICT_PRINTF(2, 3);
 void pdict__buf_free(struct buf *buf);
 
+static inline pdict_slice pdict__buf_slice(const struct buf *buf)
+{
+    return (pdict_slice){ buf->data, buf->size };
+}
+
 /* ---- text.c: numbers and names as people write them ---- */
 
 /* Decimal digits with a suffix; false when malformed or over INT64_MAX. */

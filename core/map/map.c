@@ -7,230 +7,6 @@
 #include "map/cache.h"
 #include "map/map.h"
 
-static pdict_slice slice_of(const struct buf *buf)
-{
-    return pdict_bytes(buf->data, buf->size);
-}
-
-void pdict__stored_init(struct stored_map *stored, const pdict_allocator *allocator)
-{
-    *stored = (struct stored_map){ .number = 0 };
-    stored->descriptor.allocator = stored->codecs.allocator = allocator;
-    stored->keyring.allocator = stored->keyring_copy.allocator = allocator;
-}
-
-void pdict__stored_free(struct stored_map *stored)
-{
-    pdict__buf_free(&stored->descriptor);
-    pdict__buf_free(&stored->codecs);
-    pdict__buf_free(&stored->keyring);
-    pdict__buf_free(&stored->keyring_copy);
-}
-
-/* ---- reading what is stored ---- */
-
-static int read_system(struct store *store, void *txn, uint32_t number, const char *name,
-                       struct buf *out)
-{
-    pdict_slice value;
-    int status;
-
-    status = store->backend->system_get(store->engine, txn, number, pdict_str(name), &value);
-    if (status == PDICT_NOTFOUND)
-        return PDICT_OK;
-    return status == PDICT_OK ? pdict__buf_append(out, value.data, value.size) : status;
-}
-
-static int read_texts(struct store *store, void *txn, struct stored_map *out)
-{
-    int status = read_system(store, txn, out->number, SYSTEM_DESCRIPTOR, &out->descriptor);
-
-    if (status == PDICT_OK)
-        status = read_system(store, txn, out->number, SYSTEM_CODECS, &out->codecs);
-    if (status == PDICT_OK)
-        status = read_system(store, txn, out->number, SYSTEM_KEYRING, &out->keyring);
-    if (status == PDICT_OK)
-        status = read_system(store, txn, out->number, SYSTEM_KEYRING_COPY, &out->keyring_copy);
-    if (status == PDICT_OK)
-        status = pdict__limits_read(store, txn, out->number, &out->limits);
-    if (status == PDICT_OK)
-        status = pdict__lifetimes_read(store, txn, out->number, &out->lifetimes);
-    return status;
-}
-
-static int read_stored(struct store *store, void *txn, const char *name, struct stored_map *out)
-{
-    int status = store->backend->map_find(store->engine, txn, pdict_str(name), &out->number);
-
-    return status == PDICT_OK ? read_texts(store, txn, out) : status;
-}
-
-/* Begin to read what is stored, behind the generation of now. */
-static int begin_stored(struct store *store, struct stored_map *out, void **reader)
-{
-    int status = pdict__store_enter(store);
-
-    if (status != PDICT_OK)
-        return status;
-    out->generation = pdict__generation(store);
-    status = pdict__read_begin(store, reader);
-    pdict__store_leave();
-    return status;
-}
-
-int pdict__stored_load(struct store *store, struct stored_map *stored)
-{
-    void *reader;
-    int status = begin_stored(store, stored, &reader);
-
-    if (status != PDICT_OK)
-        return status;
-    status = read_texts(store, reader, stored);
-    pdict__read_end(store, reader);
-    return status;
-}
-
-int pdict__stored_reopen(const struct stored_map *stored, const struct keyring *opened,
-                         struct keyring **out)
-{
-    int status = pdict__keyring_reopen(opened, slice_of(&stored->keyring), out);
-
-    return status == PDICT_DAMAGED
-               ? pdict__keyring_reopen(opened, slice_of(&stored->keyring_copy), out)
-               : status;
-}
-
-static int load_stored(struct store *store, const char *name, struct stored_map *out)
-{
-    void *reader;
-    int status = begin_stored(store, out, &reader);
-
-    if (status != PDICT_OK)
-        return status;
-    status = read_stored(store, reader, name, out);
-    pdict__read_end(store, reader);
-    return status;
-}
-
-/* ---- making a new map ---- */
-
-struct creation {
-    const char *name;
-    const struct stored_map *stored;
-};
-
-static int write_system(struct store *store, void *txn, uint32_t number, const char *name,
-                        const struct buf *value)
-{
-    if (value->size == 0)
-        return PDICT_OK;
-    return store->backend->system_put(store->engine, txn, number, pdict_str(name), slice_of(value));
-}
-
-/* PDICT_EXISTS when another process made it meanwhile: then that one is opened. */
-static int create_inside(void *ctx, struct store *store, void *txn)
-{
-    struct creation *creation = ctx;
-    const struct stored_map *stored = creation->stored;
-    uint32_t number;
-    int status;
-
-    status = store->backend->map_create(store->engine, txn, pdict_str(creation->name), &number);
-    if (status == PDICT_OK)
-        status = write_system(store, txn, number, SYSTEM_DESCRIPTOR, &stored->descriptor);
-    if (status == PDICT_OK)
-        status = write_system(store, txn, number, SYSTEM_CODECS, &stored->codecs);
-    if (status == PDICT_OK)
-        status = write_system(store, txn, number, SYSTEM_KEYRING, &stored->keyring);
-    if (status == PDICT_OK)
-        status = write_system(store, txn, number, SYSTEM_KEYRING_COPY, &stored->keyring);
-    if (status == PDICT_OK && pdict__has_limits(&stored->limits))
-        status = pdict__limits_begin(store, txn, number, &stored->limits);
-    if (status == PDICT_OK)
-        status = pdict__lifetimes_write(store, txn, number, &stored->lifetimes);
-    return status;
-}
-
-static int new_keyring(const struct store *store, const struct map_wish *wish,
-                       const struct descriptor *descriptor, struct stored_map *stored,
-                       struct keyring **ring)
-{
-    int status;
-
-    if (!descriptor->cipher) {
-        if (descriptor->hides_names)
-            return pdict_fail(PDICT_CONTRADICTION,
-                              "map '%s': names=hidden needs a cipher, and codecs= names none; add "
-                              "one (see `pdict info`)",
-                              wish->name);
-        if (!wish->secret.bytes.data)
-            return PDICT_OK;
-        return pdict_fail(PDICT_NOT_ENCRYPTED,
-                          "map '%s': a passphrase or key was given, but codecs= names no cipher; "
-                          "add one (see `pdict info`), or leave the secret out",
-                          wish->name);
-    }
-    status = pdict__keyring_create(descriptor->cipher, descriptor->map_id, &wish->secret,
-                                   &wish->kdf, &store->allocator, ring);
-    return status == PDICT_OK ? pdict__keyring_encode(*ring, &stored->keyring) : status;
-}
-
-static int new_descriptor(const struct store *store, const struct map_wish *wish,
-                          struct descriptor *out)
-{
-    *out = (struct descriptor){
-        .created_ms = pdict__now(&store->clock),
-        .max_value = wish->max_value,
-        .has_checksum = wish->has_checksum != 0,
-        .hides_names = wish->hides_names > 0,
-        .serializer = wish->codecs->serializer.codec,
-        .cipher = wish->codecs->cipher.codec,
-    };
-    return pdict__random(out->map_id, sizeof(out->map_id));
-}
-
-static int check_lifetimes(const struct store *store, const struct lifetimes *lifetimes)
-{
-    if (lifetimes->idle_ms == 0 || pdict__stack_base(&store->stack)->access_put)
-        return PDICT_OK;
-    return pdict_fail(PDICT_UNSUPPORTED,
-                      "%s: %s keeps no access times, which idle= needs; use ttl=, or another "
-                      "backend",
-                      store->path, store->stack.name);
-}
-
-static int create_map(struct store *store, const struct map_wish *wish)
-{
-    struct stored_map stored;
-    struct creation creation = { wish->name, &stored };
-    struct commit commit = { .durability = PDICT_FULL_SYNC,
-                             .timeout_ms = wish->timeout_ms,
-                             .work = create_inside,
-                             .keeps_rows = true,
-                             .ctx = &creation };
-    struct descriptor descriptor;
-    struct keyring *ring = NULL;
-    int status;
-
-    pdict__stored_init(&stored, &store->allocator);
-    stored.limits = wish->limits;
-    stored.lifetimes = wish->lifetimes;
-    status = check_lifetimes(store, &wish->lifetimes);
-    if (status == PDICT_OK)
-        status = new_descriptor(store, wish, &descriptor);
-    if (status == PDICT_OK)
-        status = new_keyring(store, wish, &descriptor, &stored, &ring);
-    if (status == PDICT_OK)
-        status = pdict__descriptor_encode(&descriptor, ring, &stored.descriptor);
-    if (status == PDICT_OK)
-        status = pdict__codecs_format(wish->codecs, &stored.codecs);
-    if (status == PDICT_OK)
-        status = pdict__commit(store, &commit);
-    pdict__keyring_free(ring);
-    pdict__stored_free(&stored);
-    return status == PDICT_EXISTS ? PDICT_OK : status;
-}
-
 /* ---- believing what is stored ---- */
 
 static int open_keyring(const struct store *store, const struct map_wish *wish,
@@ -251,11 +27,12 @@ static int open_keyring(const struct store *store, const struct map_wish *wish,
     if (!wish->secret.bytes.data)
         return pdict_fail(PDICT_NEED_KEY, "%s: map '%s' is encrypted; give its passphrase or key",
                           store->path, wish->name);
-    status = pdict__keyring_open(cipher, descriptor->map_id, slice_of(&stored->keyring),
+    status = pdict__keyring_open(cipher, descriptor->map_id, pdict__buf_slice(&stored->keyring),
                                  &wish->secret, &store->allocator, ring);
     if (status == PDICT_DAMAGED)
-        status = pdict__keyring_open(cipher, descriptor->map_id, slice_of(&stored->keyring_copy),
-                                     &wish->secret, &store->allocator, ring);
+        status =
+            pdict__keyring_open(cipher, descriptor->map_id, pdict__buf_slice(&stored->keyring_copy),
+                                &wish->secret, &store->allocator, ring);
     return status;
 }
 
@@ -357,7 +134,7 @@ static int read_dictionaries(void *ctx, struct buf *out)
 
     if (status != PDICT_OK)
         return status;
-    status = read_system(map->store, reader, map->number, SYSTEM_DICTIONARIES, out);
+    status = pdict__stored_value(map->store, reader, map->number, SYSTEM_DICTIONARIES, out);
     pdict__read_end(map->store, reader);
     return status;
 }
@@ -379,7 +156,7 @@ static int open_ring(const struct store *store, const struct map_wish *wish,
                      const struct stored_map *stored, struct keyring **ring)
 {
     struct descriptor descriptor;
-    int status = pdict__descriptor_decode(slice_of(&stored->descriptor), &descriptor);
+    int status = pdict__descriptor_decode(pdict__buf_slice(&stored->descriptor), &descriptor);
 
     *ring = NULL;
     return status == PDICT_OK ? open_keyring(store, wish, stored, &descriptor, ring) : status;
@@ -512,11 +289,11 @@ int pdict__map_open(struct store *store, const struct map_wish *wish, struct map
     int status;
 
     pdict__stored_init(&stored, &store->allocator);
-    status = load_stored(store, wish->name, &stored);
+    status = pdict__stored_find(store, wish->name, &stored);
     if (status == PDICT_NO_MAP && wish->may_create) {
-        status = create_map(store, wish);
+        status = pdict__map_create(store, wish);
         if (status == PDICT_OK)
-            status = load_stored(store, wish->name, &stored);
+            status = pdict__stored_find(store, wish->name, &stored);
     } else if (status == PDICT_NO_MAP) {
         status = pdict_fail(PDICT_NO_MAP,
                             "%s has no map '%s'; create it with mode=rwc, or see "
@@ -529,91 +306,7 @@ int pdict__map_open(struct store *store, const struct map_wish *wish, struct map
     return status;
 }
 
-/* ---- the cache ---- */
-
-static bool has_cache(const struct store *store)
-{
-    for (struct map *map = store->maps; map; map = map->next) {
-        if (atomic_load(&map->cache))
-            return true;
-    }
-    return false;
-}
-
-/* All maps of a store follow one token, so in one way. */
-static int agree_coherence(struct store *store, const struct cache_wish *wish)
-{
-    struct coherence *coherence = &store->coherence;
-
-    if (!has_cache(store)) {
-        pdict__coherence_choose(coherence, wish->coherence, wish->bound_ms);
-        return PDICT_OK;
-    }
-    if (coherence->mode == wish->coherence && coherence->bound_ms == wish->bound_ms)
-        return PDICT_OK;
-    return pdict_fail(PDICT_CONTRADICTION,
-                      "%s is open in this process with another coherence=; use the same for all "
-                      "handles, or close the others first",
-                      store->path);
-}
-
-static int make_cache(struct map *map, const struct cache_wish *wish, struct cache **out)
-{
-    struct store *store = map->store;
-    struct cache_config config = {
-        .allocator = &store->allocator,
-        .coherence = &store->coherence,
-        .clock = &store->clock,
-        .secret = store->hash_secret,
-        .budget = wish->budget,
-        .is_sealed = wish->is_sealed,
-        .wipes = pdict__settings(map)->seal != SEAL_NONE && !wish->is_sealed,
-    };
-    int status = pdict__cache_new(&config, out);
-
-    if (status == PDICT_OK)
-        atomic_store(&map->cache, *out);
-    return status;
-}
-
-static int join_cache(struct map *map, const struct cache_wish *wish, struct cache **out)
-{
-    int status;
-
-    if ((status = agree_coherence(map->store, wish)) != PDICT_OK)
-        return status;
-    if (!map->store->coherence.words[0])
-        return PDICT_OK;
-    *out = atomic_load(&map->cache);
-    if (!*out)
-        return make_cache(map, wish, out);
-    if (atomic_load(&(*out)->is_closed)) {
-        *out = NULL;
-        return PDICT_OK;
-    }
-    if ((*out)->is_sealed != wish->is_sealed)
-        return pdict_fail(PDICT_CONTRADICTION,
-                          "%s: another handle of this map keeps its cache %s; use cache=sealed "
-                          "for all handles or for none",
-                          map->store->path, wish->is_sealed ? "decoded" : "sealed");
-    pdict__cache_grow(*out, wish->budget);
-    return PDICT_OK;
-}
-
-int pdict__map_cache(struct map *map, const struct cache_wish *wish, struct cache **out)
-{
-    int status;
-
-    *out = NULL;
-    if (wish->budget == 0)
-        return PDICT_OK;
-    pthread_mutex_lock(&map->store->coherence.advance);
-    pthread_mutex_lock(&map->store->maps_lock);
-    status = join_cache(map, wish, out);
-    pthread_mutex_unlock(&map->store->maps_lock);
-    pthread_mutex_unlock(&map->store->coherence.advance);
-    return status;
-}
+/* ---- names ---- */
 
 int pdict__map_name_check(const char *name)
 {

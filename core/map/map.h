@@ -119,6 +119,13 @@ void pdict__stored_init(struct stored_map *stored, const pdict_allocator *alloca
 void pdict__stored_free(struct stored_map *stored);
 /* Of the map whose number is set, from a snapshot of its own. PDICT_NO_MAP: it is gone. */
 int pdict__stored_load(struct store *store, struct stored_map *stored);
+/* The same of the map of a name. PDICT_NO_MAP. */
+int pdict__stored_find(struct store *store, const char *name, struct stored_map *out);
+/* Append a SYSTEM value of a map, nothing where there is none. */
+int pdict__stored_value(struct store *store, void *txn, uint32_t number, const char *name,
+                        struct buf *out);
+/* Make a map as wished, unless another was faster. */
+int pdict__map_create(struct store *store, const struct map_wish *wish);
 /* The keyring, or its copy, by the master key of one that was open. */
 int pdict__stored_reopen(const struct stored_map *stored, const struct keyring *opened,
                          struct keyring **out);
