@@ -36,8 +36,11 @@ static int show_words(struct store *store, const volatile uint64_t *const words[
     bool is_shown = is_file && words[0] && (is_first || has_window) &&
                     pdict__window_show(&store->window, words, shown);
 
-    if (!is_shown && !has_window)
+    if (!is_shown && !has_window) {
         pdict__window_close(&store->window);
+        shown[0] = words[0];
+        shown[1] = words[1];
+    }
     if (has_window && (!is_shown || shown[0] != store->words[0] || shown[1] != store->words[1]))
         return fail_token(store);
     store->words[0] = shown[0];
