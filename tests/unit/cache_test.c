@@ -79,10 +79,14 @@ static void check_many(const struct setup *setup)
         CHECK_BYTES(views[3].data, views[3].size, "3", 1);
         release(views);
         /* Three to fill the cache, and one. */
-        CHECK_INT(stats_of(d).cache_misses, 4);
+        if (!TEST_UNDER_VALGRIND)
+            CHECK_INT(stats_of(d).cache_misses, 4);
     }
-    CHECK_INT(stats_of(d).cache_hits, 5);
-    CHECK_INT(stats_of(d).cache_absent_hits, 2);
+    /* Valgrind maps no page a second time, and then batches are read anew. */
+    if (!TEST_UNDER_VALGRIND) {
+        CHECK_INT(stats_of(d).cache_hits, 5);
+        CHECK_INT(stats_of(d).cache_absent_hits, 2);
+    }
     pdict_close(d);
 }
 
