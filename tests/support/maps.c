@@ -49,10 +49,17 @@ static bool is_built(const char *backend)
     return false;
 }
 
+/* Under valgrind everything takes 30 times as long: there each engine comes once, and the longest
+ * pipeline with one of them. */
+static bool is_left_out(const struct setup *setup)
+{
+    return TEST_UNDER_VALGRIND && setup->is_sealed != (strcmp(setup->backend, "sqlite") == 0);
+}
+
 void for_each_setup(void (*check)(const struct setup *setup))
 {
     for (size_t i = 0; i < n_setups; i++) {
-        if (!is_built(setups[i].backend))
+        if (!is_built(setups[i].backend) || is_left_out(&setups[i]))
             continue;
         fprintf(stderr, "setup %s with %s\n", setups[i].backend, setups[i].codecs);
         check(&setups[i]);

@@ -6,7 +6,8 @@ static void check_flips(struct pipeline *pipeline, pdict_slice record)
 {
     uint8_t *bytes = (uint8_t *)(uintptr_t)record.data;
     /* Of a long record the ends and every 97th byte; the rest is alike. */
-    size_t step = record.size > 400 ? 97 : 1, near_ends = TEST_IS_SLOW ? 17 : 1;
+    size_t step = record.size > 400 ? 97 : TEST_UNDER_VALGRIND ? 13 : 1;
+    size_t near_ends = TEST_UNDER_VALGRIND ? 29 : TEST_IS_SLOW ? 17 : 1;
 
     for (size_t at = 0; at < record.size;
          at += at < 64 || at + 64 > record.size ? near_ends : step) {
