@@ -343,7 +343,7 @@ static void check_flip(const char *uri, size_t at)
 /* Every byte takes minutes: PDICT_EVERY_BYTE asks for it. */
 static void check_flips(const char *uri, const char *path, size_t few)
 {
-    size_t size, step = getenv("PDICT_EVERY_BYTE") ? 1 : few;
+    size_t size, step = getenv("PDICT_EVERY_BYTE") ? 1 : TEST_UNDER_VALGRIND ? 8 * few + 3 : few;
     char *bytes;
     pdict *d = map_open(uri, "main", "raw", false);
 
