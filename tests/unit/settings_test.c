@@ -60,6 +60,7 @@ struct other {
 /* Before anything is opened here. */
 static void other_start(struct other *other)
 {
+    pdict *d;
     char byte;
 
     CHECK_INT(pipe(other->go), 0);
@@ -67,8 +68,10 @@ static void other_start(struct other *other)
     fflush(NULL);
     if ((other->pid = fork()) != 0)
         return;
-    if (read(other->go[0], &byte, 1) == 1)
-        train(opened());
+    if (read(other->go[0], &byte, 1) == 1) {
+        train(d = opened());
+        pdict_close(d);
+    }
     _exit(0);
 }
 
