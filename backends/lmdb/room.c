@@ -11,6 +11,10 @@
 #define ROOM_LEAST (UINT64_C(1) << 20)
 #define ROOM_STEP  (UINT64_C(1) << 20)
 
+/* Between a look for address space and its use LMDB and other threads map some, perhaps where it
+ * was found. */
+#define SPARE_MOST (UINT64_C(256) << 20)
+
 /* Pages that one change may make anew: a path and a split in each of three trees. */
 #define PAGES_PER_CHANGE 32
 
@@ -107,6 +111,13 @@ static bool can_map(uint64_t size)
     return true;
 }
 
+static bool can_map_soon(uint64_t size)
+{
+    uint64_t spare = size / 64;
+
+    return can_map(size + (spare < SPARE_MOST ? spare : SPARE_MOST));
+}
+
 static uint64_t round_up(uint64_t size)
 {
     return (size + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP;
@@ -117,7 +128,7 @@ uint64_t pdict__lmdb_reserve(uint64_t wanted, uint64_t least)
     uint64_t size = wanted;
 
     least = round_up(least + ROOM_LEAST);
-    while (size > least && !can_map(size))
+    while (size > least && !can_map_soon(size))
         size /= 2;
     /* Where address space is scarce, the rest of the process needs most of it. */
     if (size < wanted)

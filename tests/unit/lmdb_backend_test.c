@@ -195,6 +195,36 @@ TEST(lmdb_backend, little_address_space_is_shared_with_the_rest_of_the_process)
     CHECK_INT(in_child(write_in_little_space, test_path("store")), 0);
 }
 
+static uint64_t address_space_in_use(void)
+{
+    FILE *statm = fopen("/proc/self/statm", "r");
+    unsigned long long pages;
+
+    CHECK(statm && fscanf(statm, "%llu", &pages) == 1);
+    fclose(statm);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void write_where_the_reserve_just_fits(const char *path)
+{
+    const uint64_t reserve = 4096 * MIB;
+    struct rlimit limit;
+    void *self;
+
+    limit.rlim_cur = limit.rlim_max = address_space_in_use() + reserve + MIB;
+    CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+    self = open_how(path, (struct how){ .flags = PDICT_BACKEND_CREATE, .reserve = reserve });
+    fill(self, make_map(self, "m"), 0, 1000);
+    LMDB->close(self);
+}
+
+TEST(lmdb_backend, address_space_that_holds_the_reserve_and_nothing_else_suffices)
+{
+    if (IS_SANITIZED)
+        SKIP("sanitizers need the address space for themselves");
+    CHECK_INT(in_child(write_where_the_reserve_just_fits, test_path("store")), 0);
+}
+
 /* ---- other processes and threads ---- */
 
 static void die_while_reading(const char *path)
