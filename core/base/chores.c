@@ -15,9 +15,9 @@ static struct chore *first; /* the one that ran longest ago */
 static unsigned n_threaded; /* chores that are not manual */
 static uint64_t passes;
 static pthread_t thread;
-static bool has_thread, is_ending;
-static unsigned n_forking;  /* no chore begins */
-static unsigned home_count; /* of forks, of the process whose thread it is */
+static bool has_thread, is_up, is_ending; /* up: it has come as far as thread_main() */
+static unsigned n_forking;                /* no chore begins */
+static unsigned home_count;               /* of forks, of the process whose thread it is */
 
 static void init_changed(void)
 {
@@ -144,6 +144,8 @@ static void *thread_main(void *unused)
     (void)unused;
     pthread_setname_np(pthread_self(), "pdict");
     pthread_mutex_lock(&lock);
+    is_up = true;
+    pthread_cond_broadcast(&changed);
     while (!is_ending) {
         struct chore *chore = find_due(&wake_ms);
 
@@ -161,6 +163,7 @@ static int thread_start(void)
     sigset_t all, before;
     int failure;
 
+    is_up = false;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     failure = pthread_create(&thread, NULL, thread_main, NULL);
@@ -287,9 +290,13 @@ void pdict__chores_run(const void *owner, int64_t budget_ms)
 
 /* ---- fork ---- */
 
+/* Threads that begin or end are inside the C library, or a sanitizer's, which need not be ready
+ * for a fork there. */
 void pdict__chores_fork_hold(void)
 {
     pthread_mutex_lock(&lock);
+    while (is_ending || (has_thread && !is_up))
+        wait_until(INT64_MAX);
     n_forking++;
     pthread_mutex_unlock(&lock);
 }

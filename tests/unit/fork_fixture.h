@@ -5,6 +5,8 @@
 
 #include "maps.h"
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -25,6 +27,34 @@ static inline pid_t fork_child(void)
     if (pid == 0)
         alarm(60);
     return pid;
+}
+
+struct beginning {
+    void *(*body)(void *ctx);
+    void *ctx;
+    sem_t has_begun;
+};
+
+static inline void *begin_thread(void *ctx)
+{
+    struct beginning *beginning = ctx;
+    void *(*body)(void *ctx) = beginning->body;
+    void *body_ctx = beginning->ctx;
+
+    sem_post(&beginning->has_begun);
+    return body(body_ctx);
+}
+
+/* Returns when the thread is in its body: before that it allocates, and a sanitizer's allocator is
+ * not ready for a fork then, other than the C library's. */
+static inline void start_thread(pthread_t *thread, void *(*body)(void *ctx), void *ctx)
+{
+    struct beginning beginning = { .body = body, .ctx = ctx };
+
+    CHECK(sem_init(&beginning.has_begun, 0, 0) == 0);
+    CHECK(pthread_create(thread, NULL, begin_thread, &beginning) == 0);
+    CHECK(sem_wait(&beginning.has_begun) == 0);
+    sem_destroy(&beginning.has_begun);
 }
 
 /* The end of a child that cannot free all that it has: what threads of the parent were at, or maps

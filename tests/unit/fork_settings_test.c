@@ -70,7 +70,7 @@ TEST(fork_settings, records_are_made_anew_while_the_process_forks)
     NO_FORKS_UNDER_TSAN;
     forking.d = recode_open("sqlite", "raw", false);
     fill(forking.d, ENTRIES);
-    CHECK(pthread_create(&thread, NULL, recode_to_and_fro, &forking) == 0);
+    start_thread(&thread, recode_to_and_fro, &forking);
     while (!atomic_load(&forking.is_over)) {
         pid_t pid = fork_child();
 

@@ -3,7 +3,6 @@
 #include "fork_fixture.h"
 
 #include <dirent.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -22,11 +21,6 @@ static int64_t steady_ms(void)
 static void number_key(char *out, size_t size, const char *who, unsigned number)
 {
     snprintf(out, size, "%s %u", who, number);
-}
-
-static void start_thread(pthread_t *thread, void *(*body)(void *ctx), void *ctx)
-{
-    CHECK(pthread_create(thread, NULL, body, ctx) == 0);
 }
 
 /* ---- busy threads ---- */
