@@ -31,9 +31,18 @@ static int open_map(struct work *work)
     return tool_open_with(&work->bare, "rw", &work->secret, &work->d);
 }
 
+static void add_result(pdict_recode_result *sum, const pdict_recode_result *result)
+{
+    sum->records += result->records;
+    sum->rewritten += result->rewritten;
+    sum->before_bytes += result->before_bytes;
+    sum->after_bytes += result->after_bytes;
+}
+
 static int call(struct work *work, uint64_t rate)
 {
     pdict_recode_options options = PDICT_RECODE_OPTIONS_INIT;
+    pdict_recode_result result = PDICT_RECODE_RESULT_INIT;
     struct progress progress;
     int status;
 
@@ -45,7 +54,8 @@ static int call(struct work *work, uint64_t rate)
     options.progress = tool_upkeep_progress;
     options.progress_ctx = &progress;
     tool_upkeep_begin(&progress, work->in);
-    status = work->fn(work->d, &options, &work->result);
+    status = work->fn(work->d, &options, &result);
+    add_result(&work->result, &result);
     tool_progress_end(&progress);
     return status;
 }

@@ -130,8 +130,7 @@ static int begin(struct anew *anew, const char *call, const pdict_recode_options
         status = take_options(anew, options);
     if (status == PDICT_OK)
         status = run(anew);
-    if (status == PDICT_OK)
-        pdict__struct_give(out, &anew->result, sizeof(anew->result));
+    pdict__struct_give(out, &anew->result, sizeof(anew->result));
     pdict__keyring_free(anew->made);
     if (anew->has_codecs)
         pdict__codecs_free(&anew->codecs);

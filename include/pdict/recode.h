@@ -61,7 +61,8 @@ typedef struct pdict_recode_result {
  *
  * @param options      Borrowed; NULL: all defaults, and records are made anew by the newest
  *                     dictionary.
- * @param[in,out] out  NULL, or struct_size set by the caller; filled on success.
+ * @param[in,out] out  NULL, or struct_size set by the caller; filled however the call ends, with how
+ *                     far it came.
  * @return PDICT_OK: all is done, and was read back; PDICT_INVAL; PDICT_NEED_KEY; PDICT_UNSUPPORTED:
  *         from one cipher to another; PDICT_CONTRADICTION: an earlier call is on its way to other
  *         codecs; PDICT_BUSY: another call has taken over or, with all records sealed, somebody is

@@ -4,6 +4,7 @@
 p=$PDICT
 
 exits 0 "$p" info --json
+cp out info
 grep -q '"name":"zstd"' out && grep -q '"name":"xchacha20"' out ||
     { echo 'skip: zstd or xchacha20 is not in this build'; exit 77; }
 i=0
@@ -53,6 +54,14 @@ promise 'codecs without the cipher decrypt the map'
 exits 0 "$p" recode a.db --codecs raw,zstd:3 --key-file key --quiet
 exits 0 "$p" dump a.db
 same_entries
+
+promise 'what was done is told, also where the engine rewrites its file in a second go'
+if grep -q '"name":"lmdb"' info; then
+    exits 0 "$p" load lmdb:a.mdb values --format tsv --codecs raw
+    exits 0 "$p" recode lmdb:a.mdb --codecs raw,xchacha20 --key-file key --json
+    holds grep -q '"records":300,"rewritten":300' out
+    grep -q plaintext- a.mdb && fail 'plain values are left'
+fi
 
 promise 'what makes no sense is refused'
 exits 12 "$p" recode a.db --codecs raw,xchacha20 </dev/null

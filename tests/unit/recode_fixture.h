@@ -112,7 +112,7 @@ static inline pdict *recoded(pdict *d, const char *backend, const char *codecs,
         strcmp(backend, "lmdb") == 0) {
         pdict_close(d);
         d = recode_open(backend, NULL, true);
-        status = pdict_recode(d, &options, NULL);
+        status = pdict_recode(d, &options, NULL); /* of no record: they are all done */
     }
     CHECK_OK(status);
     return d;
