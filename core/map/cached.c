@@ -243,6 +243,8 @@ static void *reserve_entry(void *ctx, size_t size)
 {
     struct entry_sink *sink = ctx;
 
+    if (sink->entry)
+        pdict__entry_free(sink->cache, sink->entry);
     sink->plan.value = (pdict_slice){ NULL, size };
     sink->entry = pdict__entry_new(sink->cache, &sink->plan);
     return sink->entry ? (void *)entry_value(sink->entry) : NULL;
@@ -313,7 +315,7 @@ static void offer(const pdict *d, const struct cache_look *look, struct entry *e
 static int view_row(const pdict *d, const struct cache_look *look, const pdict_row *row, bool sees,
                     pdict_view *out)
 {
-    struct workbench *bench = pdict__bench_for(d);
+    struct workbench *bench = pdict__bench_of(d, look->settings);
     struct entry *entry = NULL;
     int status = PDICT_OK;
 
@@ -404,7 +406,7 @@ static int read_through(const pdict *d, struct cache_look *look, struct entry *e
     pdict_row row = { .key = key };
     void *reader;
     bool sees;
-    int status = pdict__begin(d, &reader);
+    int status = pdict__begin_with(d, &look->settings, &reader);
 
     if (status != PDICT_OK) {
         pdict__hazard_release(look->slot);

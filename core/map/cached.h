@@ -15,9 +15,10 @@ void pdict__cache_current(struct store *store, struct ticket *ticket);
 struct cache_look {
     uint64_t hash;
     struct ticket ticket;
-    hazard_slot *slot; /* NULL: no memory for one */
-    bool is_true;      /* the entry was, at one moment of the call */
-    int64_t until_ms;  /* of the row, once it is read: absent from then on; 0: never */
+    hazard_slot *slot;              /* NULL: no memory for one */
+    bool is_true;                   /* the entry was, at one moment of the call */
+    int64_t until_ms;               /* of the row, once it is read: absent from then on; 0: never */
+    struct generation_ref settings; /* of the snapshot that it is read from */
 };
 
 /* The entry of a key, pinned with look->slot; NULL: none. */

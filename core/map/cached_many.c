@@ -11,6 +11,7 @@ struct many {
     int *statuses;
     struct ticket ticket;
     void *reader;
+    struct generation_ref settings;
     bool sees; /* the snapshot holds every commit that the ticket counts */
 };
 
@@ -19,6 +20,7 @@ static int read_one(const struct many *many, pdict_slice key, pdict_view *out)
     const pdict *d = many->d;
     struct cache_look look = { .hash = pdict__cache_hash(d->cache, key),
                                .ticket = many->ticket,
+                               .settings = many->settings,
                                .slot = pdict__hazard_take() };
     pdict_row row = { .key = key };
     struct entry *entry;
@@ -41,7 +43,7 @@ static int begin_anew(struct many *many)
 {
     pdict__give_up(many->views, many->statuses, many->count);
     pdict__cache_current(many->d->map->store, &many->ticket);
-    return pdict__begin(many->d, &many->reader);
+    return pdict__begin_with(many->d, &many->settings, &many->reader);
 }
 
 /* A snapshot of the instant of which something is known; if there was a commit meanwhile, of any
@@ -50,7 +52,8 @@ static int begin_many(struct many *many, bool knows_some)
 {
     struct store *store = many->d->map->store;
     uint64_t token[2];
-    int status = knows_some ? pdict__begin(many->d, &many->reader) : begin_anew(many);
+    int status =
+        knows_some ? pdict__begin_with(many->d, &many->settings, &many->reader) : begin_anew(many);
 
     if (status != PDICT_OK)
         return status;

@@ -14,9 +14,9 @@ static bool is_stale_enough(const struct computing *c, int64_t until_ms, int64_t
     return c->stale_ms > 0 && now_ms < pdict__time_add(until_ms, c->stale_ms);
 }
 
-static int view_old(struct computing *c, const pdict_row *row)
+static int view_old(struct computing *c, struct generation_ref settings, const pdict_row *row)
 {
-    struct workbench *bench = pdict__bench_take(c->d->map->pipeline);
+    struct workbench *bench = pdict__bench_of(c->d, settings);
     int status = bench ? pdict__view_fill(c->d, bench, row, &c->old) : PDICT_NOMEM;
 
     if (bench)
@@ -24,7 +24,7 @@ static int view_old(struct computing *c, const pdict_row *row)
     return status;
 }
 
-static int look_inside(struct computing *c, void *reader)
+static int look_inside(struct computing *c, struct generation_ref settings, void *reader)
 {
     int64_t now_ms = pdict__handle_now(c->d), until_ms;
     enum having having;
@@ -39,20 +39,21 @@ static int look_inside(struct computing *c, void *reader)
     if (having == HAVE_NOTHING)
         return PDICT_OK;
     row.key = c->stored_key;
-    if ((status = view_old(c, &row)) == PDICT_OK)
+    if ((status = view_old(c, settings, &row)) == PDICT_OK)
         c->having = having;
     return status;
 }
 
 int pdict__old_look(struct computing *c)
 {
+    struct generation_ref settings;
     void *reader;
     int status;
 
     pdict__old_forget(c);
-    if ((status = pdict__begin(c->d, &reader)) != PDICT_OK)
+    if ((status = pdict__begin_with(c->d, &settings, &reader)) != PDICT_OK)
         return status;
-    status = look_inside(c, reader);
+    status = look_inside(c, settings, reader);
     pdict__end(c->d, reader);
     return status;
 }

@@ -4,7 +4,8 @@
 #include "map/access.h"
 #include "map/cached.h"
 
-static int get_row_view(const pdict *d, void *reader, pdict_slice key, pdict_view *out)
+static int get_row_view(const pdict *d, struct generation_ref settings, void *reader,
+                        pdict_slice key, pdict_view *out)
 {
     struct workbench *bench;
     pdict_row row;
@@ -12,7 +13,7 @@ static int get_row_view(const pdict *d, void *reader, pdict_slice key, pdict_vie
 
     if ((status = pdict__row_get(d, reader, key, &row)) != PDICT_OK)
         return status;
-    bench = pdict__bench_for(d);
+    bench = pdict__bench_of(d, settings);
     if (!bench)
         return PDICT_NOMEM;
     row.key = key;
@@ -25,12 +26,13 @@ static int get_row_view(const pdict *d, void *reader, pdict_slice key, pdict_vie
 
 int pdict__get_uncached(const pdict *d, pdict_slice key, pdict_view *out)
 {
+    struct generation_ref settings;
     void *reader;
     int status;
 
-    if ((status = pdict__begin(d, &reader)) != PDICT_OK)
+    if ((status = pdict__begin_with(d, &settings, &reader)) != PDICT_OK)
         return status;
-    status = get_row_view(d, reader, key, out);
+    status = get_row_view(d, settings, reader, key, out);
     pdict__end(d, reader);
     return status;
 }

@@ -337,16 +337,16 @@ static int move_on(pdict_iter *iter)
 
 static int read_ahead(pdict_iter *iter)
 {
+    struct generation_ref settings;
     const uint8_t *bytes;
     void *reader;
     int status;
 
     iter->n_chunk = iter->next = 0;
     iter->bytes.size = 0;
-    if ((status = pdict__begin(iter->d, &reader)) != PDICT_OK)
+    if ((status = pdict__begin_with(iter->d, &settings, &reader)) != PDICT_OK)
         return status;
-    if (!iter->d->part)
-        pdict__bench_renew(iter->d->map->pipeline, iter->bench);
+    pdict__bench_keep_to(iter->bench, settings);
     status = fill_chunk(iter, reader);
     pdict__end(iter->d, reader);
     if (status != PDICT_OK)

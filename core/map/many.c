@@ -28,13 +28,14 @@ static int get_each(const pdict *d, void *reader, struct workbench *bench, const
 static int get_snapshot(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
                         int *statuses)
 {
+    struct generation_ref settings;
     struct workbench *bench;
     void *reader;
     int status;
 
-    status = pdict__begin(d, &reader);
+    status = pdict__begin_with(d, &settings, &reader);
     if (status == PDICT_OK) {
-        bench = pdict__bench_for(d);
+        bench = pdict__bench_of(d, settings);
         status = bench ? get_each(d, reader, bench, keys, count, views, statuses) : PDICT_NOMEM;
         if (bench)
             pdict__bench_give(d->map->pipeline, bench);

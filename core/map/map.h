@@ -59,6 +59,12 @@ struct entry;
 struct access; /* access.h */
 struct txn;    /* txn.h */
 
+/* With what a plain map is about to be encrypted, and by which handle. */
+struct map_key {
+    const struct keyring *ring; /* NULL: it is not */
+    pdict *d;
+};
+
 struct map {
     struct store *store;
     uint32_t number; /* in the engine; never reused */
@@ -66,6 +72,7 @@ struct map {
     _Atomic(struct settings *) settings; /* of now; NULL while it is made */
     pthread_mutex_t settings_lock;       /* held while they are replaced */
     unsigned n_seals;                    /* under settings_lock */
+    struct map_key expected;             /* under settings_lock */
     struct pipeline *pipeline;
     struct count_memo counted;
     struct flights flights;
@@ -194,6 +201,9 @@ int pdict__settings_refresh(const pdict *d);
 int pdict__settings_renew(void *ctx);
 /* The same, having proven a secret: `ring` is open. */
 int pdict__settings_adopt(struct map *map, const struct keyring *ring);
+/* Until the handle expects NULL again: should the map turn out to be encrypted by this keyring, the
+ * handle has proven that it may use it, whichever thread finds out first. */
+void pdict__settings_expect(pdict *d, const struct keyring *ring);
 
 /* ---- handles (open/open.c makes and closes them) ---- */
 
@@ -258,23 +268,38 @@ static inline int pdict__settings_check(const pdict *d)
     return status;
 }
 
-/* Begin a read on the handle's store; a transaction has begun its own. */
-static inline int pdict__begin(const pdict *d, void **reader)
+/* Begin a read on the handle's store; a transaction has begun its own. `settings` were in force at
+ * a moment before it, so a row that it finds is of these or of later ones. */
+static inline int pdict__begin_with(const pdict *d, struct generation_ref *settings, void **reader)
 {
     int status;
 
-    if (d->part)
+    if (d->part) {
+        *settings = pdict__txn_settings(d);
         return pdict__txn_begin_read(d, reader);
+    }
     if ((status = pdict__store_enter(d->map->store)) != PDICT_OK)
         return status;
-    if ((status = pdict__settings_check(d)) == PDICT_OK)
+    if ((status = pdict__settings_check(d)) == PDICT_OK) {
+        *settings = pdict__pipeline_settings(d->map->pipeline);
         status = pdict__read_begin(d->map->store, reader);
+    }
     pdict__store_leave();
     return status;
 }
 
+/* The same for who decodes nothing. */
+static inline int pdict__begin(const pdict *d, void **reader)
+{
+    struct generation_ref settings;
+
+    return pdict__begin_with(d, &settings, reader);
+}
+
 /* A bench for a call: that of a transaction keeps to the settings of its snapshot. */
 struct workbench *pdict__bench_for(const pdict *d);
+/* A bench for rows of a snapshot: see pdict__begin_with(). */
+struct workbench *pdict__bench_of(const pdict *d, struct generation_ref settings);
 
 static inline void pdict__end(const pdict *d, void *reader)
 {

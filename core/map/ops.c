@@ -158,6 +158,7 @@ int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader_fn, void *c
 {
     int64_t created_ms = 0;
     struct hidden_key room;
+    struct generation_ref settings;
     struct workbench *bench;
     bool is_there;
     void *reader;
@@ -166,14 +167,14 @@ int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader_fn, void *c
 
     if ((status = pdict__hide(d, &key, &room)) != PDICT_OK)
         return status;
-    if ((status = pdict__begin(d, &reader)) != PDICT_OK)
+    if ((status = pdict__begin_with(d, &settings, &reader)) != PDICT_OK)
         return status;
     status = pdict__row_get(d, reader, key, &row);
     is_there = status == PDICT_OK;
     if (is_there) {
         row.key = key;
         created_ms = row.created_ms;
-        bench = pdict__bench_for(d);
+        bench = pdict__bench_of(d, settings);
         status = bench ? show(d, bench, &row, reader_fn, ctx) : PDICT_NOMEM;
         if (bench)
             pdict__bench_give(d->map->pipeline, bench);

@@ -11,6 +11,15 @@ struct workbench *pdict__bench_for(const pdict *d)
     return bench;
 }
 
+struct workbench *pdict__bench_of(const pdict *d, struct generation_ref settings)
+{
+    struct workbench *bench = pdict__bench_take(d->map->pipeline);
+
+    if (bench)
+        pdict__bench_keep_to(bench, settings);
+    return bench;
+}
+
 static int reseal_one(struct pipeline *pipeline, struct workbench *old, struct workbench *new,
                       pdict_row *row, struct buf *records)
 {

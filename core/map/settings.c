@@ -189,6 +189,18 @@ static int follow(struct map *map, const struct stored_map *stored, const struct
     return status;
 }
 
+/* By the keyring that is expected, if it is that one, for the handle that gave it. */
+static int follow_expected(struct map *map, const struct stored_map *stored)
+{
+    bool is_plain = pdict__settings(map)->seal == SEAL_NONE;
+    int status = follow(map, stored, is_plain ? map->expected.ring : NULL);
+    unsigned seal = pdict__settings(map)->seal;
+
+    if (status == PDICT_OK && is_plain && map->expected.ring && seal != SEAL_LOCKED)
+        atomic_store(&map->expected.d->proof, seal);
+    return status;
+}
+
 static int load(struct map *map, const struct keyring *proven)
 {
     struct settings *settings = pdict__settings(map);
@@ -203,7 +215,7 @@ static int load(struct map *map, const struct keyring *proven)
         status = pdict_fail(PDICT_NO_MAP, "%s: the map was dropped while it was open; close it",
                             map->store->path);
     } else if (hash_of(&stored) != settings->hash || (proven && settings->seal == SEAL_LOCKED)) {
-        status = follow(map, &stored, proven);
+        status = proven ? follow(map, &stored, proven) : follow_expected(map, &stored);
     } else {
         pdict__pipeline_renumber(map->pipeline, stored.generation);
         atomic_store_explicit(&settings->number, stored.generation, memory_order_release);
@@ -284,4 +296,14 @@ int pdict__settings_adopt(struct map *map, const struct keyring *ring)
     status = load_if_due(map, ring);
     pdict__store_leave();
     return status;
+}
+
+void pdict__settings_expect(pdict *d, const struct keyring *ring)
+{
+    struct map *map = d->map;
+
+    pthread_mutex_lock(&map->settings_lock);
+    if (ring || map->expected.d == d)
+        map->expected = (struct map_key){ ring, ring ? d : NULL };
+    pthread_mutex_unlock(&map->settings_lock);
 }

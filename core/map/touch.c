@@ -64,9 +64,9 @@ static int try_once(const struct touch *touch, struct workbench *bench)
     /* As with a put, a deadline that has passed deletes. */
     if (pdict__expired(change.row.expires_ms, pdict__handle_now(touch->d)))
         change.kind = PDICT_CHANGE_DEL;
-    if ((status = pdict__begin(touch->d, &reader)) != PDICT_OK)
+    if ((status = pdict__begin_with(touch->d, &sealed, &reader)) != PDICT_OK)
         return status;
-    pdict__bench_renew(touch->d->map->pipeline, bench);
+    pdict__bench_keep_to(bench, sealed);
     status = prepare(touch, bench, reader, &change);
     sealed = pdict__bench_settings(bench);
     pdict__end(touch->d, reader);

@@ -36,6 +36,8 @@ static void *reserve(void *ctx, size_t size)
         pdict__nomem(size);
         return NULL;
     }
+    if (sink->block)
+        pdict__free(sink->allocator, sink->block);
     sink->block = pdict__alloc(sink->allocator, sizeof(struct block) + size);
     if (!sink->block)
         return NULL;

@@ -176,6 +176,7 @@ static int convert(const pdict *d, const struct codecs *codecs, struct descripto
 static int make_ring(struct anew *anew, const pdict_codec *cipher)
 {
     const struct descriptor *now = &pdict__settings(anew->d->map)->descriptor;
+    int status;
 
     if (anew->made)
         return PDICT_OK;
@@ -184,8 +185,12 @@ static int make_ring(struct anew *anew, const pdict_codec *cipher)
                           "codecs: to encrypt map '%s' give the passphrase or key that is to open "
                           "it",
                           anew->d->name);
-    return pdict__keyring_create(cipher, now->map_id, &anew->secret, &anew->kdf,
-                                 &anew->d->map->store->allocator, &anew->made);
+    status = pdict__keyring_create(cipher, now->map_id, &anew->secret, &anew->kdf,
+                                   &anew->d->map->store->allocator, &anew->made);
+    /* The handle that gave the secret goes on, in whatever thread. */
+    if (status == PDICT_OK)
+        pdict__settings_expect(anew->d, anew->made);
+    return status;
 }
 
 static int fill_ring(struct anew *anew, struct texts *texts, const pdict_codec *cipher,
@@ -301,29 +306,20 @@ static int begin_once(struct anew *anew)
     return status;
 }
 
-/* The handle that gave the secret goes on. */
-static int adopt(struct anew *anew)
-{
-    pdict *d = anew->d;
-    int status;
-
-    if (!anew->made || anew->result.is_resumed)
-        return pdict__settings_check(d);
-    if ((status = pdict__settings_adopt(d->map, anew->made)) != PDICT_OK)
-        return status;
-    d->opened_slot = pdict__keyring_opened_slot(anew->made);
-    atomic_store(&d->proof, pdict__settings(d->map)->seal);
-    return pdict__settings_check(d);
-}
-
 int pdict__anew_begin(struct anew *anew)
 {
+    pdict *d = anew->d;
     int status;
 
     do
         status = begin_once(anew);
     while (status == COMMIT_STALE);
-    return status == PDICT_OK ? adopt(anew) : status;
+    if (status == PDICT_OK)
+        status = pdict__settings_check(d);
+    if (status == PDICT_OK && anew->made && !anew->result.is_resumed)
+        d->opened_slot = pdict__keyring_opened_slot(anew->made);
+    pdict__settings_expect(d, NULL);
+    return status;
 }
 
 /* ---- ending ---- */

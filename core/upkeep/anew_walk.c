@@ -79,19 +79,20 @@ static int step_read(struct step *step)
 {
     struct store *store = step->batch.store;
     pdict_scan scan = { .from_id = step->next_id };
+    struct generation_ref settings;
     void *reader, *cursor;
     int status;
 
     step->batch.count = step->batch.bytes.size = step->batch.changes.size = 0;
-    if ((status = pdict__begin(step->anew->d, &reader)) != PDICT_OK)
+    if ((status = pdict__begin_with(step->anew->d, &settings, &reader)) != PDICT_OK)
         return status;
+    pdict__bench_keep_to(step->bench, settings);
     status = store->backend->scan_open(store->engine, reader, step->batch.map, &scan, &cursor);
     if (status == PDICT_OK) {
         status = read_rows(step, cursor);
         store->backend->scan_close(store->engine, cursor);
     }
     pdict__end(step->anew->d, reader);
-    pdict__bench_renew(step->anew->d->map->pipeline, step->bench);
     step->looked_at = step->batch.count;
     if (status == PDICT_OK)
         pdict__batch_settle(&step->batch);

@@ -505,18 +505,40 @@ static bool may_be_of_other_settings(int status)
            status == PDICT_DAMAGED;
 }
 
+/* By those that came after the bench's, the newest last, so that failing is told as it is now. */
+static int decode_later(struct pipeline *pipeline, struct workbench *bench,
+                        const struct binding *binding, pdict_slice record, const struct sink *sink,
+                        struct generation_ref newest, pdict_slice *value)
+{
+    const struct generation *before = bench->settings.generation;
+    struct generation_ref at;
+    int status;
+
+    do {
+        at = newest;
+        while (at.generation->before != before)
+            at.generation = at.generation->before;
+        before = at.generation;
+        if (at.generation != newest.generation)
+            at.number = atomic_load_explicit(&at.generation->number, memory_order_acquire);
+        bench->settings = at;
+        status = decode(pipeline, bench, binding, record, sink, value);
+    } while (may_be_of_other_settings(status) && at.generation != newest.generation);
+    return status;
+}
+
 int pdict__decode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
                   pdict_slice record, const struct sink *sink, pdict_slice *value)
 {
-    const struct generation *generation = bench->settings.generation;
     int status = decode(pipeline, bench, binding, record, sink, value), refreshed;
+    struct generation_ref newest;
 
     if (!may_be_of_other_settings(status) || !pipeline->refresh)
         return status;
     if ((refreshed = pipeline->refresh(pipeline->ctx)) != PDICT_OK)
         return refreshed;
-    pdict__bench_renew(pipeline, bench);
-    if (bench->settings.generation == generation)
+    newest = pdict__pipeline_settings(pipeline);
+    if (newest.generation == bench->settings.generation)
         return status;
-    return decode(pipeline, bench, binding, record, sink, value);
+    return decode_later(pipeline, bench, binding, record, sink, newest, value);
 }

@@ -328,16 +328,18 @@ int pdict__deserialize(const struct pipeline *pipeline, pdict_slice bytes, pdict
 /* An empty tree for values of this map: of its allocator, and wiped if the map is encrypted. */
 int pdict__tree_for(struct pipeline *pipeline, pdict_tree **out);
 
-/* Where a decoded value goes: `reserve` is called once, with a size that was checked against
- * max_value, and for compressed values only after tag or checksum were found right. */
+/* Where a decoded value goes: `reserve` is called with a size that was checked against max_value, and
+ * for compressed values only after tag or checksum were found right. It is called again, and what it
+ * gave before is not needed any more, when newer settings are tried. */
 struct sink {
     void *(*reserve)(void *ctx, size_t size); /* NULL: no memory, text set */
     void *ctx;
 };
 
-/* Get the value out of a record. What its settings do not allow is tried again with newer ones, if
- * there are any. With a sink the value is written there; without, `value` is
- * borrowed: from the record itself if no codec had to change bytes, else from the bench.
+/* Get the value out of a record. What the settings of the bench do not allow is tried again with each
+ * that came after them, so they are to be no newer than the record's snapshot. With a sink the value
+ * is written there; without, `value` is borrowed: from the record itself if no codec had to change
+ * bytes, else from the bench.
  * Statuses as pdict_get(). On failure nothing partial stays readable in sink or bench. */
 int pdict__decode(struct pipeline *pipeline, struct workbench *bench, const struct binding *binding,
                   pdict_slice record, const struct sink *sink, pdict_slice *value);

@@ -307,9 +307,14 @@ static void *add_all_the_time(void *ctx)
     return NULL;
 }
 
+static const char *const stations[] = { "raw,zstd:3", "raw", "raw,xchacha20", "raw,zstd:3" };
+
+#define N_STATIONS (sizeof(stations) / sizeof(stations[0]))
+#define FEW        8
+#define ROUNDS     (TEST_IS_SLOW ? 1 : 5)
+
 TEST(recode, no_update_of_others_is_lost)
 {
-    static const char *const stations[] = { "raw,zstd:3", "raw", "raw,xchacha20", "raw,zstd:3" };
     struct adder adder = { .sum = 0 };
     pthread_t thread;
 
@@ -317,12 +322,105 @@ TEST(recode, no_update_of_others_is_lost)
     adder.d = recode_open("sqlite", "raw&durability=ordered", false);
     fill(adder.d, ENTRIES);
     pthread_create(&thread, NULL, add_all_the_time, &adder);
-    for (size_t i = 0; i < sizeof(stations) / sizeof(stations[0]); i++)
+    for (size_t i = 0; i < N_STATIONS; i++)
         recode(adder.d, stations[i], NULL);
     atomic_store(&adder.is_over, true);
     pthread_join(thread, NULL);
     CHECK(adder.sum > 0);
     pdict_close(adder.d);
+}
+
+struct few {
+    pdict *d;
+    pdict_slice keys[FEW], values[FEW];
+    atomic_bool is_over;
+};
+
+static void check_walk(const struct few *few)
+{
+    pdict_entry entry;
+    pdict_iter *iter;
+
+    CHECK_OK(pdict_iter_open(few->d, NULL, &iter));
+    for (unsigned i = 0; i < FEW; i++) {
+        CHECK_OK(pdict_iter_next(iter, &entry));
+        CHECK_BYTES(entry.value.data, entry.value.size, few->values[i].data, few->values[i].size);
+    }
+    pdict_iter_close(iter);
+}
+
+static int check_first(void *ctx, const pdict_view *view)
+{
+    const struct few *few = ctx;
+
+    CHECK_BYTES(view->data, view->size, few->values[0].data, few->values[0].size);
+    return PDICT_OK;
+}
+
+static void *read_all_the_time(void *ctx)
+{
+    struct few *few = ctx;
+    pdict_view views[FEW];
+    int statuses[FEW];
+
+    while (!atomic_load(&few->is_over)) {
+        CHECK_OK(pdict_get_many(few->d, few->keys, FEW, views, statuses));
+        for (unsigned i = 0; i < FEW; i++) {
+            CHECK_OK(statuses[i]);
+            CHECK_BYTES(views[i].data, views[i].size, few->values[i].data, few->values[i].size);
+            pdict_view_release(&views[i]);
+        }
+        CHECK_OK(pdict_get_with(few->d, few->keys[0], check_first, few));
+        check_walk(few);
+    }
+    return NULL;
+}
+
+/* Readers may be in the way of the rewriting for longer than the timeout. */
+static void recode_in_the_end(pdict *d, const char *codecs)
+{
+    pdict_recode_options options = PDICT_RECODE_OPTIONS_INIT;
+    int status;
+
+    options.codecs = codecs;
+    if (is_sealed(codecs))
+        options.key = test_key;
+    do
+        status = pdict_recode(d, &options, NULL);
+    while (status == PDICT_BUSY);
+    CHECK_OK(status);
+}
+
+/* A small map changes its settings faster than a reader that is held up reads. */
+static void check_readers(const char *cache)
+{
+    struct few few = { 0 };
+    pthread_t threads[3];
+    char codecs[64];
+
+    store_number++;
+    snprintf(codecs, sizeof(codecs), "raw&durability=unsafe&cache=%s", cache);
+    few.d = recode_open("sqlite", codecs, false);
+    fill(few.d, FEW);
+    for (unsigned i = 0; i < FEW; i++) {
+        few.keys[i] = pdict_str(key_of(i));
+        few.values[i] = value_of(i);
+    }
+    for (int i = 0; i < 3; i++)
+        pthread_create(&threads[i], NULL, read_all_the_time, &few);
+    for (size_t i = 0; i < ROUNDS * N_STATIONS; i++)
+        recode_in_the_end(few.d, stations[i % N_STATIONS]);
+    atomic_store(&few.is_over, true);
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    pdict_close(few.d);
+}
+
+TEST(recode, whoever_reads_meanwhile_finds_every_value)
+{
+    need_codecs();
+    check_readers("off");
+    check_readers("1MiB");
 }
 
 TEST(recode, the_limits_of_the_map_count_what_records_take_now)
