@@ -57,12 +57,29 @@ static int fail_open(struct store *store, int rc)
     return pdict__lmdb_fail(store, rc);
 }
 
+static int open_in_turn(struct store *store, const char *path, unsigned flags, mode_t mode)
+{
+    int rc = pdict__lmdb_opening_begin(store, mode);
+
+    if (rc == EAGAIN)
+        return pdict_fail(PDICT_BUSY,
+                          "lmdb: other processes kept opening %s until the timeout passed; try "
+                          "again or raise timeout=",
+                          store->path);
+    if (rc == 0)
+        rc = mdb_env_open(store->env, path, flags, mode);
+    if (rc != 0)
+        return fail_open(store, rc);
+    pdict__lmdb_opening_end(store);
+    return PDICT_OK;
+}
+
 static int open_env(struct store *store, const char *directory, uint64_t used_bytes)
 {
     unsigned flags = MDB_NOTLS | (store->is_read_only ? MDB_RDONLY : 0) |
                      (directory[0] == '\0' ? MDB_NOSUBDIR : 0);
     struct stat facts;
-    int rc;
+    int rc, status;
 
     if (stat(store->path, &facts) != 0)
         return pdict__lmdb_fail(store, errno);
@@ -74,10 +91,10 @@ static int open_env(struct store *store, const char *directory, uint64_t used_by
             0)
         return pdict__lmdb_fail(store, rc);
     /* Whoever may use the data may use the lock. */
-    rc = mdb_env_open(store->env, directory[0] == '\0' ? store->path : directory, flags,
-                      facts.st_mode & 0666);
-    if (rc != 0)
-        return fail_open(store, rc);
+    status = open_in_turn(store, directory[0] == '\0' ? store->path : directory, flags,
+                          facts.st_mode & 0666);
+    if (status != PDICT_OK)
+        return status;
     if (mdb_env_get_maxkeysize(store->env) < KEY_MAX)
         return pdict_fail(
             PDICT_UNSUPPORTED,
@@ -135,6 +152,7 @@ void pdict__lmdb_env_close(struct store *store)
         munmap(store->metas, store->metas_size);
     if (store->env != NULL)
         mdb_env_close(store->env);
+    pdict__lmdb_opening_close(store);
     release(store, store->lock_path);
 }
 

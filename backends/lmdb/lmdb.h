@@ -103,7 +103,8 @@ struct store {
     uint64_t reserve; /* bytes of address space asked for */
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
-    int fd; /* LMDB's of the data file; never closed here */
+    int fd;         /* LMDB's of the data file; never closed here */
+    int opening_fd; /* of the lock file, or -1 */
     size_t page_size;
     unsigned char *metas; /* both meta pages, mapped for watch() and for growing */
     size_t metas_size;
@@ -293,6 +294,21 @@ int pdict__lmdb_check_namespace(const struct store *store);
  * who comes meanwhile gets that too. */
 int pdict__lmdb_lock_out(int fd, const char *path);
 void pdict__lmdb_let_in(int fd);
+
+/* ---- turns.c ---- */
+
+/* Keep the other processes from writing. PDICT_BUSY: the timeout passed. */
+int pdict__lmdb_turn_take(struct store *store, int64_t timeout_ms);
+void pdict__lmdb_turn_end(struct store *store);
+/* Around mdb_env_open(), and closed after mdb_env_close(), also when it failed: one process at a
+ * time. `mode` is that of the lock file if it has to be made. An error number; EAGAIN: the timeout
+ * passed. */
+int pdict__lmdb_opening_begin(struct store *store, mode_t mode);
+void pdict__lmdb_opening_end(struct store *store);
+void pdict__lmdb_opening_close(struct store *store);
+/* Did a process die while it opened, and leave the wrong number of the last commit? Then nothing
+ * may be read or written before everybody has closed the store. */
+int pdict__lmdb_opening_is_torn(struct store *store, bool *is_torn);
 
 /* ---- env.c ---- */
 

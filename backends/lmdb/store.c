@@ -89,6 +89,7 @@ static int store_new(const pdict_backend_args *args, struct store **out)
     if (store == NULL)
         return no_memory("the store");
     memset(store, 0, sizeof(*store));
+    store->opening_fd = -1;
     store->allocator = args->allocator;
     store->is_read_only = (args->flags & PDICT_BACKEND_READ_ONLY) != 0;
     store->timeout_ms = args->timeout_ms;
@@ -140,25 +141,47 @@ static int check_file(const pdict_backend_args *args, enum file_kind *kind, uint
     return PDICT_OK;
 }
 
-/* *is_due: a compaction has to be brought to its end first. */
-static int open_once(const pdict_backend_args *args, struct store **out, bool *is_due)
+enum open_again {
+    AGAIN_NOT,
+    AGAIN_COMPACTED, /* when a compaction has been brought to its end */
+    AGAIN_TORN       /* when nobody uses what a dead process has left of the lock file */
+};
+
+static int examine_opened(const pdict_backend_args *args, struct store *store,
+                          enum open_again *again)
+{
+    bool is_torn = false;
+    int status;
+
+    /* From here on our lock keeps compactions away; one that was there before has died, or ended. */
+    if (pdict__lmdb_compact_is_left(args)) {
+        *again = AGAIN_COMPACTED;
+        return PDICT_BUSY;
+    }
+    if ((status = verify_metas(store)) != PDICT_OK)
+        return status;
+    if ((status = pdict__lmdb_opening_is_torn(store, &is_torn)) == PDICT_OK && is_torn) {
+        *again = AGAIN_TORN;
+        return PDICT_BUSY;
+    }
+    return status;
+}
+
+static int open_once(const pdict_backend_args *args, struct store **out, enum open_again *again)
 {
     struct store *store = NULL;
     enum file_kind kind;
     uint64_t used_bytes;
     int status;
 
-    *is_due = false;
+    *again = AGAIN_NOT;
     if ((status = check_file(args, &kind, &used_bytes)) != PDICT_OK)
         return status;
     if ((status = store_new(args, &store)) != PDICT_OK)
         goto done;
     if ((status = pdict__lmdb_env_open(store, used_bytes)) != PDICT_OK)
         goto done;
-    /* From here on our lock keeps compactions away; one that was there before has died, or ended. */
-    if ((*is_due = pdict__lmdb_compact_is_left(args)))
-        goto done;
-    if ((status = verify_metas(store)) != PDICT_OK)
+    if ((status = examine_opened(args, store, again)) != PDICT_OK)
         goto done;
     if (kind != FILE_STORE && (status = pdict__lmdb_env_create(store)) != PDICT_OK)
         goto done;
@@ -171,27 +194,38 @@ done:
     return status;
 }
 
+static int fail_again(const pdict_backend_args *args, enum open_again again)
+{
+    if (again == AGAIN_COMPACTED)
+        return pdict_fail(PDICT_BUSY,
+                          "lmdb: %s was left in the middle of being compacted, and others open it "
+                          "all the time; try again",
+                          args->path);
+    return pdict_fail(PDICT_BUSY,
+                      "lmdb: a process died while it opened %s, and another program goes on with "
+                      "what that left of the lock file; end that program and try again",
+                      args->path);
+}
+
 int pdict__lmdb_open(const pdict_backend_args *args, void **self)
 {
     int64_t deadline_ms = pdict__lmdb_steady_ms() + args->timeout_ms;
     const struct timespec pause = { .tv_nsec = 1000000 };
     struct store *store = NULL;
-    bool is_due;
+    enum open_again again;
     int status;
 
     for (;;) {
-        status = open_once(args, &store, &is_due);
+        status = open_once(args, &store, &again);
+        if (again == AGAIN_NOT && status == PDICT_BUSY && pdict__lmdb_compact_is_left(args))
+            again = AGAIN_COMPACTED;
         /* Others who have just opened it look as we do, and close it again in a moment. */
-        is_due = is_due || (status == PDICT_BUSY && pdict__lmdb_compact_is_left(args));
-        if (!is_due || pdict__lmdb_steady_ms() >= deadline_ms)
+        if (again == AGAIN_NOT || pdict__lmdb_steady_ms() >= deadline_ms)
             break;
         nanosleep(&pause, NULL);
     }
-    if (is_due)
-        return pdict_fail(PDICT_BUSY,
-                          "lmdb: %s was left in the middle of being compacted, and others open it "
-                          "all the time; try again",
-                          args->path);
+    if (again != AGAIN_NOT)
+        return fail_again(args, again);
     if (status == PDICT_OK)
         *self = store;
     return status;

@@ -1,48 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The write transaction: its turn, its durability, its end; and how records are written in it. */
+/* The write transaction: its durability, its end; and how records are written in it. */
 #include "lmdb.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <time.h>
-
-/* ---- whose turn it is ---- */
-
-/* LMDB waits for its own write lock without limit, so processes take turns at this byte first. */
-#define TURN_AT (INT64_C(1) << 62)
-
-#define PAUSE_LEAST_NS 50000
-#define PAUSE_MOST_NS  2000000
-
-static int lock_turn(const struct store *store, short kind)
-{
-    struct flock lock = { .l_type = kind, .l_whence = SEEK_SET, .l_start = TURN_AT, .l_len = 1 };
-
-    return fcntl(store->fd, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
-}
-
-static int take_turn(struct store *store, int64_t timeout_ms)
-{
-    struct timespec pause = { .tv_nsec = PAUSE_LEAST_NS };
-    int64_t begun_ms = 0;
-    int rc;
-
-    while ((rc = lock_turn(store, F_WRLCK)) == EAGAIN || rc == EACCES) {
-        int64_t now_ms = pdict__lmdb_steady_ms();
-        if (begun_ms == 0)
-            begun_ms = now_ms;
-        if (now_ms - begun_ms >= timeout_ms)
-            return pdict_fail(PDICT_BUSY,
-                              "lmdb: another process kept writing to %s until the timeout passed; "
-                              "try again or raise timeout=",
-                              store->path);
-        nanosleep(&pause, NULL);
-        if (pause.tv_nsec < PAUSE_MOST_NS)
-            pause.tv_nsec *= 2;
-    }
-    return rc == 0 ? PDICT_OK : pdict__lmdb_fail(store, rc);
-}
 
 /* ---- the transaction ---- */
 
@@ -117,13 +77,13 @@ int pdict__lmdb_write_begin(void *self, int durability, int64_t timeout_ms, void
     if (store->is_read_only)
         return pdict_fail(PDICT_READ_ONLY,
                           "lmdb: %s is open read-only; open it with mode=rw to write", store->path);
-    if ((status = take_turn(store, timeout_ms)) != PDICT_OK)
+    if ((status = pdict__lmdb_turn_take(store, timeout_ms)) != PDICT_OK)
         return status;
     store->writer = (struct view){
         .store = store, .is_writer = true, .timeout_ms = timeout_ms, .thread = pthread_self()
     };
     if ((status = begin_mapped(store, durability, timeout_ms)) != PDICT_OK) {
-        lock_turn(store, F_UNLCK);
+        pdict__lmdb_turn_end(store);
         return status;
     }
     store->has_written = true;
@@ -135,7 +95,7 @@ static void end(struct store *store)
 {
     store->writer.txn = NULL;
     pdict__lmdb_leave(store);
-    lock_turn(store, F_UNLCK);
+    pdict__lmdb_turn_end(store);
 }
 
 /* LMDB closes the cursors of a write transaction itself. */

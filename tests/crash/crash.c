@@ -17,8 +17,10 @@
 static const char usage[] =
     "usage: crash_test [options]\n"
     "  --mode MODE       random: kills at random moments (default);\n"
-    "                    every: one at every file call of a small workload\n"
-    "  --ops N           operations in the mode every (default: 24)\n"
+    "                    every: one at every file call of a small workload;\n"
+    "                    beside: at every file call the process stops, another\n"
+    "                    one opens the store, and then it dies\n"
+    "  --ops N           operations in the modes every and beside (default: 24)\n"
     "  --kills N         in random mode (default: 200)\n"
     "  --seed N          (default: 1)\n"
     "  --first N         the store to begin with, as printed with a violation\n"
@@ -269,16 +271,18 @@ static bool run_random(struct campaign *campaign, struct oracle *oracle)
     return is_right;
 }
 
-static bool run_every(struct campaign *campaign, struct oracle *oracle)
+static bool run_every(struct campaign *campaign, struct oracle *oracle, bool is_beside)
 {
     struct plan plan;
     uint64_t kills = 0;
     bool is_right;
 
     make_plan(campaign, campaign->first, &plan);
-    plan.processes = plan.threads = 1;
+    plan.processes = is_beside ? 2 : 1;
+    plan.threads = 1;
     plan.mix = ALL_OPS;
-    is_right = every_call(&plan, oracle, campaign->ops, &kills);
+    is_right = is_beside ? beside_every_call(&plan, oracle, campaign->ops, &kills)
+                         : every_call(&plan, oracle, campaign->ops, &kills);
     if (!is_right)
         tell_violation(campaign, &plan, oracle, campaign->first);
     campaign_add(campaign, "kills", kills);
@@ -298,9 +302,12 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     io_watch(campaign.directory);
     oracle = oracle_new();
-    is_right = campaign.selected && strcmp(campaign.selected, "every") == 0
-                   ? run_every(&campaign, oracle)
-                   : run_random(&campaign, oracle);
+    if (campaign.selected && strcmp(campaign.selected, "every") == 0)
+        is_right = run_every(&campaign, oracle, false);
+    else if (campaign.selected && strcmp(campaign.selected, "beside") == 0)
+        is_right = run_every(&campaign, oracle, true);
+    else
+        is_right = run_random(&campaign, oracle);
     oracle_free(oracle);
     campaign_end(&campaign, is_right);
     return is_right ? EXIT_SUCCESS : EXIT_FAILURE;

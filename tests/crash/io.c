@@ -76,9 +76,9 @@ uint64_t io_hits(void)
     return atomic_load(&io.hits);
 }
 
-static void die(void)
+static void end_by(int signal)
 {
-    kill(getpid(), SIGKILL);
+    kill(getpid(), signal);
     for (;;)
         pause();
 }
@@ -94,7 +94,9 @@ static enum io_action judge(enum io_call call)
         return IO_PASS;
     atomic_fetch_add(&io.hits, 1);
     if (io.plan.action == IO_KILL || (io.plan.action == IO_KILL_HALF && call != IO_WRITE))
-        die();
+        end_by(SIGKILL);
+    if (io.plan.action == IO_STOP)
+        end_by(SIGSTOP);
     return io.plan.action;
 }
 
@@ -394,7 +396,7 @@ static ssize_t write_inside(int fd, const void *bytes, size_t size, int64_t offs
     }
     if (action == IO_KILL_HALF) {
         write_and_note(fd, bytes, size / 2, offset);
-        die();
+        end_by(SIGKILL);
     }
     done = write_and_note(fd, bytes, allowed(action, size), offset);
     if (done > 0 && offset < 0)

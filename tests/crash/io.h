@@ -30,10 +30,11 @@ enum io_call {
 
 enum io_action {
     IO_PASS,
-    IO_FAIL,     /* with `error`, nothing done */
-    IO_SHORT,    /* a read or write of half the bytes; other calls pass */
-    IO_KILL,     /* the process dies before the call */
-    IO_KILL_HALF /* after half of the bytes of a write; before other calls */
+    IO_FAIL,      /* with `error`, nothing done */
+    IO_SHORT,     /* a read or write of half the bytes; other calls pass */
+    IO_KILL,      /* the process dies before the call */
+    IO_KILL_HALF, /* after half of the bytes of a write; before other calls */
+    IO_STOP       /* the process stops before the call, until it is killed */
 };
 
 struct io_plan {

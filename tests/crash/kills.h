@@ -58,6 +58,11 @@ _Noreturn void oracle_check(struct oracle *oracle, const struct plan *plan, bool
 /* every.c: one writer dies at each call of a workload, in turn. */
 bool every_call(const struct plan *plan, struct oracle *oracle, uint64_t ops, uint64_t *kills);
 
+/* beside.c: one writer stops at each call of a workload, in turn; another one opens the store and
+ * writes, and has to go on when the first is killed where it stopped. Then that is killed too. */
+bool beside_every_call(const struct plan *plan, struct oracle *oracle, uint64_t ops,
+                       uint64_t *kills);
+
 /* Wait for a child; false, with a text in the oracle, unless it was killed or ended with 0. */
 bool reap(struct oracle *oracle, pid_t pid, const char *what);
 bool check_apart(struct oracle *oracle, const struct plan *plan, bool is_closed);
