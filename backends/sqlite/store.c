@@ -83,6 +83,7 @@ static int check_file(struct store *store)
     return store->may_create ? PDICT_OK : fail_empty(store);
 }
 
+/* The mode is committed after it has been shown. */
 static bool is_in_log_mode(sqlite3 *db, int *rc)
 {
     sqlite3_stmt *statement;
@@ -93,7 +94,7 @@ static bool is_in_log_mode(sqlite3 *db, int *rc)
     if (sqlite3_step(statement) == SQLITE_ROW)
         is_wal = sqlite3_stricmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
     *rc = sqlite3_finalize(statement);
-    return is_wal;
+    return is_wal && *rc == SQLITE_OK;
 }
 
 /* SQLite does not wait here, so we do. */

@@ -308,10 +308,11 @@ TEST(sqlite_file, full_disk_makes_no_half_store)
 
 /* In place of the C library's, for the engine too. */
 static bool sync_fails;
+static unsigned fails_at; /* the sync of those to come, from 1; 0: none */
 
 int fdatasync(int file)
 {
-    if (sync_fails) {
+    if (sync_fails || (fails_at > 0 && --fails_at == 0)) {
         errno = EIO;
         return -1;
     }
@@ -332,6 +333,39 @@ TEST(sqlite_file, failed_sync_leaves_the_outcome_unknown)
     sync_fails = false;
     CHECK_OK(SQLITE->sync(self));
     SQLITE->close(self);
+}
+
+/* Opened with the Nth sync failing; false when there is no such sync any more. */
+static bool open_with_failing_sync(const char *path, unsigned number)
+{
+    void *self = NULL;
+    bool is_hit;
+    int status;
+
+    fails_at = number;
+    status = open_flags(path, PDICT_BACKEND_CREATE, &self);
+    is_hit = fails_at == 0;
+    fails_at = 0;
+    if (!is_hit)
+        CHECK_OK(status);
+    if (status == PDICT_OK) {
+        make_map(self, "main");
+        CHECK(access(alone("a.db-wal"), F_OK) == 0);
+        SQLITE->close(self);
+    }
+    return is_hit;
+}
+
+TEST(sqlite_file, a_store_that_cannot_be_given_its_log_is_not_opened_without_it)
+{
+    const char *path = alone("a.db");
+    unsigned number = 0;
+
+    do {
+        unlink(path);
+        touch(path);
+    } while (open_with_failing_sync(path, ++number));
+    CHECK(number > 2);
 }
 
 TEST(sqlite_file, durability_says_which_commits_are_synced)
