@@ -61,12 +61,20 @@ int pdict__commit(struct store *store, struct commit *commit)
     return status;
 }
 
+/* Asked before anything is read, which a poisoned store may not be able to any more. */
+static int check_poison(const pdict *d)
+{
+    const struct store *store = d->map->store;
+
+    return atomic_load(&store->is_poisoned) ? pdict__fail_poisoned(store) : PDICT_OK;
+}
+
 static int check_writable(const pdict *d)
 {
-    if (!d->is_read_only)
-        return PDICT_OK;
-    return pdict_fail(PDICT_READ_ONLY, "%s: this handle was opened with mode=ro",
-                      d->map->store->path);
+    if (d->is_read_only)
+        return pdict_fail(PDICT_READ_ONLY, "%s: this handle was opened with mode=ro",
+                          d->map->store->path);
+    return check_poison(d);
 }
 
 int pdict__commit_for(const pdict *d, struct commit *commit, unsigned durability)
@@ -321,6 +329,8 @@ int pdict__put_plan(const pdict *d, const pdict_put_options *how, struct put_pla
     int status;
 
     *plan = (struct put_plan){ .kind = PDICT_CHANGE_PUT };
+    if ((status = check_poison(d)) != PDICT_OK)
+        return status;
     if (!how && d->map->lifetimes.ttl_ms == 0)
         return PDICT_OK;
     if (how && how->struct_size < sizeof(how->struct_size))

@@ -524,6 +524,8 @@ static int work_alone(struct store *store, int64_t timeout_ms,
     if (status != PDICT_OK)
         return status;
     status = work(ctx, store);
+    if (status == PDICT_UNKNOWN_OUTCOME)
+        pdict__poison(store);
     leave(store);
     return status;
 }

@@ -183,6 +183,43 @@ TEST(calls, a_commit_of_unknown_outcome_poisons_the_store_until_it_is_reopened)
     }
 }
 
+TEST(calls, a_compaction_of_unknown_outcome_poisons_the_store_until_it_is_reopened)
+{
+    const char *before;
+    struct world w;
+
+    world_make(&w, &setups[2]);
+    before = world_text(&w);
+    CHECK_OK(pdict__fault_set(w.path, FAULT_FAIL, "compact:1:UNKNOWN_OUTCOME"));
+    CHECK_STATUS(pdict_compact(w.store, NULL, NULL), PDICT_UNKNOWN_OUTCOME);
+    check_poisoned(&w);
+    world_close(&w);
+    world_open(&w);
+    CHECK_STR(world_text(&w), before);
+    world_check_works(&w);
+    world_close(&w);
+}
+
+/* As LMDB after a commit that failed at its very end; this one was to change the map's settings. */
+TEST(calls, a_poisoned_store_that_cannot_be_read_refuses_writes_as_poisoned)
+{
+    pdict_pair pair = { pdict_str("k"), pdict_str("v") };
+    struct world w;
+
+    world_make(&w, &setups[2]);
+    CHECK_OK(pdict__fault_set(w.path, FAULT_FAIL, "write_commit:1:UNKNOWN_OUTCOME"));
+    CHECK_STATUS(pdict_recode(w.d, NULL, NULL), PDICT_UNKNOWN_OUTCOME);
+    CHECK_OK(pdict__fault_set(w.path, FAULT_FAIL, "any:1+:IO"));
+    CHECK_STATUS(pdict_put(w.d, pair.key, pair.value, NULL), PDICT_POISONED);
+    CHECK_STATUS(pdict_put_many(w.d, &pair, 1, NULL, NULL), PDICT_POISONED);
+    CHECK_STATUS(pdict_del(w.d, pair.key), PDICT_POISONED);
+    CHECK_OK(pdict__fault_set(w.path, FAULT_FAIL, NULL));
+    world_close(&w);
+    world_open(&w);
+    world_check_works(&w);
+    world_close(&w);
+}
+
 TEST(calls, a_failed_sync_poisons_the_store_until_it_is_reopened)
 {
     const char *before;
