@@ -91,9 +91,9 @@ static int drop_copy(const char *path, const char *copy_path)
     return unlink(copy_path) == 0 ? sync_directory_of(path) : pdict__lmdb_fail_file(copy_path);
 }
 
-/* Whatever of it a crash leaves undone is done again. */
+/* Whatever of it a crash leaves undone is done again. *is_whole: the file has its new content. */
 static int carry_over(const pdict_allocator *allocator, const char *path, const char *copy_path,
-                      int to)
+                      int to, bool *is_whole)
 {
     unsigned char *chunk = allocator->allocate(allocator->ctx, CHUNK);
     int from = open(copy_path, O_RDONLY | O_CLOEXEC), status = PDICT_OK;
@@ -105,7 +105,8 @@ static int carry_over(const pdict_allocator *allocator, const char *path, const 
         status = pdict__lmdb_fail_file(copy_path);
     else if (copy_bytes(from, to, chunk, (uint64_t)facts.st_size) != 0 || fsync(to) != 0)
         status = pdict__lmdb_fail_file(path);
-    else
+    *is_whole = status == PDICT_OK;
+    if (status == PDICT_OK)
         status = drop_copy(path, copy_path);
     if (from >= 0)
         close(from);
@@ -125,6 +126,7 @@ static int fail_unfinished(const char *path)
 static int finish(const pdict_backend_args *args, const char *copy_path)
 {
     int fd = open(args->path, O_RDWR | O_CLOEXEC), status = PDICT_OK;
+    bool is_whole;
 
     if (fd < 0)
         return errno == EACCES || errno == EPERM || errno == EROFS
@@ -133,7 +135,7 @@ static int finish(const pdict_backend_args *args, const char *copy_path)
     if ((status = pdict__lmdb_lock_out(fd, args->path)) == PDICT_OK && access(copy_path, F_OK) == 0)
         status = is_outdated(args->path, fd, copy_path)
                      ? drop_copy(args->path, copy_path)
-                     : carry_over(&args->allocator, args->path, copy_path, fd);
+                     : carry_over(&args->allocator, args->path, copy_path, fd, &is_whole);
     /* Nobody has the file open yet in this process, and LMDB keeps its locks elsewhere. */
     close(fd);
     return status;
@@ -222,23 +224,27 @@ static int make_copy(struct store *store, const char *work_path, bool *is_useful
 
 static int replace_content(struct store *store, const char *work_path, const char *copy_path)
 {
-    bool is_useful = false;
+    bool is_useful = false, is_whole;
     int status = make_copy(store, work_path, &is_useful);
 
     if (status != PDICT_OK || (!is_useful && !store->makes_anew)) {
         unlink(work_path);
         return status;
     }
-    if (rename(work_path, copy_path) != 0)
-        return pdict__lmdb_fail_file(copy_path);
-    if ((status = sync_directory_of(copy_path)) != PDICT_OK) {
-        /* Else the next who opens the store would carry it over, whatever is committed till then. */
-        store->room.is_lost = unlink(copy_path) != 0;
+    if (rename(work_path, copy_path) != 0) {
+        status = pdict__lmdb_fail_file(copy_path);
+        unlink(work_path);
         return status;
     }
-    status = carry_over(&store->allocator, store->path, copy_path, store->fd);
-    /* Nobody may use what is half the one and half the other: who opens the store next ends it. */
-    store->room.is_lost = status != PDICT_OK;
+    if ((status = sync_directory_of(copy_path)) != PDICT_OK) {
+        unlink(copy_path);
+        return status;
+    }
+    status = carry_over(&store->allocator, store->path, copy_path, store->fd, &is_whole);
+    /* Nobody may use what is half the one and half the other: who opens the store next ends it. A
+     * copy that could not be removed is outdated by the next commit, and the same until then. */
+    if (!is_whole)
+        store->room.lost = PDICT_IO;
     return status;
 }
 

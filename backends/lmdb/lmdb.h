@@ -90,7 +90,7 @@ struct room {
     pthread_cond_t changed;
     _Atomic unsigned users; /* snapshots and transactions of this process */
     _Atomic bool is_growing;
-    bool is_lost; /* a failed remapping left none, or a failed compaction half of a file */
+    int lost; /* a status: a failed remapping left no mapping, or a failed compaction half a file */
     _Atomic uint64_t wanted; /* bytes that the next transaction must find free */
 };
 
@@ -332,6 +332,8 @@ uint64_t pdict__lmdb_reserve(uint64_t wanted, uint64_t least);
 int pdict__lmdb_adopt(struct store *store);
 /* Before a transaction: room for a usual one, or for what failed for lack of it. */
 int pdict__lmdb_make_room(struct store *store, int64_t timeout_ms);
+/* What every call answers once room.lost is set. */
+int pdict__lmdb_fail_lost(const struct store *store);
 /* Run `work` while nobody in this process has a snapshot or transaction. PDICT_BUSY: somebody kept
  * one until the timeout passed. */
 int pdict__lmdb_alone(struct store *store, int64_t timeout_ms, int (*work)(struct store *store));

@@ -57,10 +57,11 @@ int pdict__lmdb_reader_begin(void *self, void *reader)
 
     for (;;) {
         pdict__lmdb_enter(store);
-        rc = store->room.is_lost ? MDB_PANIC : begin_snapshot(view);
-        if (rc == 0)
+        if ((status = store->room.lost) == PDICT_OK && (rc = begin_snapshot(view)) == 0)
             return PDICT_OK;
         pdict__lmdb_leave(store);
+        if (status != PDICT_OK)
+            return pdict__lmdb_fail_lost(store);
         if (rc != MDB_MAP_RESIZED)
             return pdict__lmdb_fail(store, rc);
         if ((status = pdict__lmdb_adopt(store)) != PDICT_OK)

@@ -140,7 +140,7 @@ static uint64_t map_size(const struct store *store)
 {
     MDB_envinfo facts = { 0 };
 
-    if (!store->room.is_lost)
+    if (store->room.lost == PDICT_OK)
         mdb_env_info(store->env, &facts);
     return facts.me_mapsize;
 }
@@ -172,15 +172,20 @@ static int remap(struct store *store, uint64_t least)
                           store->path, (unsigned long long)(size >> 20));
     if ((rc = mdb_env_set_mapsize(store->env, size)) == 0)
         return PDICT_OK;
-    store->room.is_lost = true;
+    store->room.lost = PDICT_NOMEM;
     return pdict__lmdb_fail(store, rc);
 }
 
-static int fail_lost(const struct store *store)
+int pdict__lmdb_fail_lost(const struct store *store)
 {
-    return pdict_fail(PDICT_NOMEM,
-                      "lmdb: the mapping of %s was lost while it grew or was compacted; close the "
-                      "store and open it again",
+    if (store->room.lost == PDICT_NOMEM)
+        return pdict_fail(PDICT_NOMEM,
+                          "lmdb: the mapping of %s was lost while it grew; close the store and "
+                          "open it again",
+                          store->path);
+    return pdict_fail(store->room.lost,
+                      "lmdb: compacting %s failed halfway; close the store, check the disk and "
+                      "open it again, which brings that to its end",
                       store->path);
 }
 
@@ -194,8 +199,8 @@ static int grow(struct store *store, uint64_t least, int64_t timeout_ms)
     while (atomic_load(&room->is_growing))
         pthread_cond_wait(&room->changed, &room->lock);
     atomic_store(&room->is_growing, true);
-    if (room->is_lost)
-        status = fail_lost(store);
+    if (room->lost != PDICT_OK)
+        status = pdict__lmdb_fail_lost(store);
     else if (!wait_for_users(room, timeout_ms))
         status = pdict_fail(PDICT_BUSY,
                             "lmdb: %s must be mapped anew to grow, and a reader, an iteration or a "
@@ -219,8 +224,8 @@ int pdict__lmdb_alone(struct store *store, int64_t timeout_ms, int (*work)(struc
     while (atomic_load(&room->is_growing))
         pthread_cond_wait(&room->changed, &room->lock);
     atomic_store(&room->is_growing, true);
-    if (room->is_lost)
-        status = fail_lost(store);
+    if (room->lost != PDICT_OK)
+        status = pdict__lmdb_fail_lost(store);
     else if (!wait_for_users(room, timeout_ms))
         status = pdict_fail(PDICT_BUSY,
                             "lmdb: %s has to be at rest, and a reader, an iteration or a "
@@ -287,7 +292,7 @@ static int begin_again(struct view *view, uint64_t least, bool is_needed)
     pdict__lmdb_leave(store);
     status = grow(store, least, is_needed ? view->timeout_ms : 0);
     pdict__lmdb_enter(store);
-    if (store->room.is_lost)
+    if (store->room.lost != PDICT_OK)
         return status;
     if ((rc = mdb_txn_begin(store->env, NULL, 0, &view->txn)) != 0) {
         view->txn = NULL;

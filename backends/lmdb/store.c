@@ -246,7 +246,7 @@ int pdict__lmdb_stat(void *self, pdict_backend_stat *stat)
     MDB_envinfo facts = { 0 };
 
     pdict__lmdb_enter(store);
-    if (!store->room.is_lost)
+    if (store->room.lost == PDICT_OK)
         mdb_env_info(store->env, &facts);
     pdict__lmdb_leave(store);
     stat->format_version = FORMAT_VERSION;

@@ -43,8 +43,6 @@ static int begin(struct store *store, int durability)
 {
     int rc;
 
-    if (store->room.is_lost)
-        return MDB_PANIC;
     check_readers(store);
     if ((rc = set_durability(store, durability)) != 0)
         return rc;
@@ -59,9 +57,11 @@ static int begin_mapped(struct store *store, int durability, int64_t timeout_ms)
         if ((status = pdict__lmdb_make_room(store, timeout_ms)) != PDICT_OK)
             return status;
         pdict__lmdb_enter(store);
-        if ((rc = begin(store, durability)) == 0)
+        if ((status = store->room.lost) == PDICT_OK && (rc = begin(store, durability)) == 0)
             return PDICT_OK;
         pdict__lmdb_leave(store);
+        if (status != PDICT_OK)
+            return pdict__lmdb_fail_lost(store);
         if (rc != MDB_MAP_RESIZED)
             return pdict__lmdb_fail(store, rc);
         if ((status = pdict__lmdb_adopt(store)) != PDICT_OK)
