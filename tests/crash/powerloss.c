@@ -32,7 +32,7 @@ enum {
 };
 
 #define LOG_BYTES ((size_t)1 << 30)
-#define OPS_MIX   (((1u << OP_KINDS) - 1) & ~(1u << OP_COUNT_UP | 1u << OP_RECODE))
+#define OPS_MIX   (((1u << OP_KINDS) - 1) & ~(1u << OP_COUNT_UP))
 
 /* Marks in the record: the number of an operation, and whether it begins or is done. */
 #define MARK_OPENED        1
