@@ -207,6 +207,7 @@ static bool wants_more(const struct eviction *eviction, struct erasure *erasure)
 
 static int evict_by(struct eviction *eviction, unsigned flags, int64_t to_ms, int why)
 {
+    /* With values: what they take counts. */
     struct erasure erasure = { .scan = { .flags = flags, .to_ms = to_ms },
                                .most = CHUNK_ROWS,
                                .why = why };
@@ -228,12 +229,20 @@ static int evict_by(struct eviction *eviction, unsigned flags, int64_t to_ms, in
     return status;
 }
 
+/* By their own deadline, or unused. */
 static int evict_expired(struct eviction *eviction)
 {
     int64_t now_ms = pdict__now(&eviction->store->clock);
+    const struct lifetimes *lifetimes;
+    pdict_scan unused;
+    int status =
+        evict_by(eviction, PDICT_SCAN_BY_EXPIRY, pdict__time_add(now_ms, 1), PDICT_REMOVED_EXPIRED);
 
-    return evict_by(eviction, PDICT_SCAN_BY_EXPIRY, pdict__time_add(now_ms, 1),
-                    PDICT_REMOVED_EXPIRED);
+    if (status == PDICT_OK)
+        status = pdict__lifetimes_find(eviction->store, eviction->txn, eviction->map, &lifetimes);
+    if (status != PDICT_OK || !pdict__unused_scan(lifetimes, now_ms, &unused))
+        return status;
+    return evict_by(eviction, PDICT_SCAN_BY_ACCESS, unused.to_ms, PDICT_REMOVED_EXPIRED);
 }
 
 /* What the order of the policy leaves out comes last, in that of insertion. */

@@ -119,7 +119,8 @@ int pdict__rows_count(struct store *store, void *txn, uint32_t map,
 
 /* ---- around changes ---- */
 
-static int find(struct store *store, void *txn, uint32_t map, const struct lifetimes **out)
+int pdict__lifetimes_find(struct store *store, void *txn, uint32_t map,
+                          const struct lifetimes **out)
 {
     size_t at = map % LIFETIMES_KNOWN;
     int status = PDICT_OK;
@@ -157,7 +158,7 @@ int pdict__lifetimes_before(struct store *store, void *txn, uint32_t map,
                             const pdict_change *changes, size_t count, int64_t now_ms)
 {
     const struct lifetimes *lifetimes;
-    int status = find(store, txn, map, &lifetimes);
+    int status = pdict__lifetimes_find(store, txn, map, &lifetimes);
 
     if (status != PDICT_OK || lifetimes->idle_ms == 0)
         return status;
@@ -170,7 +171,7 @@ int pdict__lifetimes_after(struct store *store, void *txn, uint32_t map,
                            const pdict_change *changes, size_t count, int64_t now_ms)
 {
     const struct lifetimes *lifetimes;
-    int status = find(store, txn, map, &lifetimes);
+    int status = pdict__lifetimes_find(store, txn, map, &lifetimes);
 
     if (status != PDICT_OK || lifetimes->idle_ms == 0 || now_ms <= 0)
         return status;

@@ -28,6 +28,9 @@ struct lifetimes_memo {
 struct store;
 
 int pdict__lifetimes_read(struct store *store, void *txn, uint32_t map, struct lifetimes *out);
+/* The same under the gate, where they are kept. */
+int pdict__lifetimes_find(struct store *store, void *txn, uint32_t map,
+                          const struct lifetimes **out);
 /* Of a map that is being made. */
 int pdict__lifetimes_write(struct store *store, void *txn, uint32_t map,
                            const struct lifetimes *lifetimes);

@@ -91,6 +91,33 @@ TEST(removed, every_removal_is_told_with_its_reason)
     for_each_setup(check_reasons);
 }
 
+static void check_unused(const struct setup *setup)
+{
+    struct heard heard;
+    pdict *d = open_heard(setup, "&max_entries=2&evict=fifo&idle=160s&access=8s&maintenance=manual",
+                          &heard);
+    pdict_stats stats = PDICT_STATS_INIT;
+
+    put(d, "first", "v");
+    put(d, "unused", "v");
+    test_now_ms += 100000;
+    put(d, "first", "w");
+    check_heard(&heard, "replaced first ");
+    test_now_ms += 68000;
+    put(d, "third", "v");
+    check_heard(&heard, "expired unused ");
+    CHECK_OK(pdict_stats_get(d, 0, &stats));
+    CHECK_INT(stats.evictions, 0);
+    put(d, "fourth", "v");
+    check_heard(&heard, "evicted first ");
+    pdict_close(d);
+}
+
+TEST(removed, full_map_lets_the_unused_go_first_and_tells_that_they_have_expired)
+{
+    for_each_setup(check_unused);
+}
+
 static void check_other_handles(const struct setup *setup)
 {
     struct heard heard;
