@@ -2,9 +2,12 @@
 /* Sweeping: expired rows go, soonest first, in transactions so short that nobody waits for them. */
 #include "map/map.h"
 
-/* Of one transaction; it ends with the batch in which the time is up. */
+/* Of one transaction, commit included. Removing ends with the batch in which its part of the time
+ * is up: the commit writes the pages that were changed, which takes about as long again. */
 #define STEP_MS    10
+#define REMOVE_MS  6
 #define STEP_ROWS  500
+#define LEAST_ROWS 25
 #define BATCH_ROWS 50
 
 /* Wall time may run ahead by so much before it is suspicious, and is trusted again after. */
@@ -45,8 +48,19 @@ bool pdict__jump_guard_allows(struct jump_guard *guard, int64_t wall_ms, int64_t
 struct step {
     uint32_t map;
     struct lifetimes lifetimes;
+    unsigned most; /* rows */
+    int64_t begun_ms;
     struct swept *swept;
 };
+
+unsigned pdict__step_rows(unsigned rows, uint64_t removed, int64_t took_ms)
+{
+    uint64_t next = took_ms > STEP_MS ? removed * STEP_MS / (uint64_t)took_ms : rows + rows / 4;
+
+    if (next > STEP_ROWS)
+        return STEP_ROWS;
+    return next < LEAST_ROWS ? LEAST_ROWS : (unsigned)next;
+}
 
 /* What has expired by then may go: values that may be returned stale stay a while longer. */
 static int64_t sweep_now(struct store *store)
@@ -65,17 +79,18 @@ static pdict_scan due_at(int64_t now_ms)
 static int sweep_scan(struct step *step, struct store *store, void *txn, const pdict_scan *scan,
                       int64_t until_ms)
 {
-    struct erasure erasure = {
-        .scan = *scan, .most = BATCH_ROWS, .rows = BATCH_ROWS, .why = PDICT_REMOVED_EXPIRED
-    };
+    struct erasure erasure = { .scan = *scan, .why = PDICT_REMOVED_EXPIRED };
+    size_t left;
     int status;
 
     do {
+        left = step->most - step->swept->removed;
+        erasure.most = erasure.rows = left < BATCH_ROWS ? left : BATCH_ROWS;
         if ((status = pdict__erase(store, txn, step->map, &erasure)) != PDICT_OK)
             return status;
         step->swept->removed += erasure.count;
-        step->swept->has_more = erasure.count == BATCH_ROWS;
-    } while (step->swept->has_more && step->swept->removed < STEP_ROWS &&
+        step->swept->has_more = erasure.count == erasure.most;
+    } while (step->swept->has_more && step->swept->removed < step->most &&
              pdict__steady_ms() < until_ms);
     return PDICT_OK;
 }
@@ -84,11 +99,15 @@ static int sweep_scan(struct step *step, struct store *store, void *txn, const p
 static int sweep_inside(void *ctx, struct store *store, void *txn)
 {
     struct step *step = ctx;
-    int64_t until_ms = pdict__steady_ms() + STEP_MS, now_ms = sweep_now(store);
+    int64_t until_ms, now_ms = sweep_now(store);
     pdict_scan expired = due_at(now_ms), unused;
-    int status = sweep_scan(step, store, txn, &expired, until_ms);
+    int status;
 
-    if (status != PDICT_OK || !pdict__unused_scan(&step->lifetimes, now_ms, &unused))
+    step->begun_ms = pdict__steady_ms();
+    until_ms = step->begun_ms + REMOVE_MS;
+    status = sweep_scan(step, store, txn, &expired, until_ms);
+    if (status != PDICT_OK || step->swept->removed == step->most ||
+        !pdict__unused_scan(&step->lifetimes, now_ms, &unused))
         return status;
     return sweep_scan(step, store, txn, &unused, until_ms);
 }
@@ -173,15 +192,35 @@ static int find_due(struct store *store, void *reader, struct step *step, int64_
     return status == PDICT_END ? PDICT_OK : status;
 }
 
-int pdict__sweep_step(struct store *store, int64_t timeout_ms, struct swept *swept)
+/* The step of a map. */
+static int commit_step(struct store *store, int64_t timeout_ms, struct step *step)
 {
-    struct step step = { .swept = swept };
     /* A sweep that a power loss undoes is done again. */
     struct commit commit = { .durability = PDICT_ORDERED,
                              .timeout_ms = timeout_ms,
                              .work = sweep_inside,
-                             .ctx = &step,
-                             .keeps_rows = true };
+                             .ctx = step,
+                             .keeps_rows = true,
+                             .leaves_log = true };
+    atomic_uint *rows = &store->sweeper.step_rows;
+    int status;
+
+    step->most = atomic_load_explicit(rows, memory_order_relaxed);
+    if (step->most == 0)
+        step->most = STEP_ROWS;
+    status = pdict__commit(store, &commit);
+    if (status != PDICT_OK)
+        return status;
+    atomic_store_explicit(
+        rows,
+        pdict__step_rows(step->most, step->swept->removed, pdict__steady_ms() - step->begun_ms),
+        memory_order_relaxed);
+    return PDICT_OK;
+}
+
+int pdict__sweep_step(struct store *store, int64_t timeout_ms, struct swept *swept)
+{
+    struct step step = { .swept = swept };
     void *reader;
     int status;
 
@@ -192,13 +231,15 @@ int pdict__sweep_step(struct store *store, int64_t timeout_ms, struct swept *swe
     pdict__read_end(store, reader);
     if (status != PDICT_OK || step.map == 0)
         return status;
-    status = pdict__commit(store, &commit);
-    if (status == PDICT_OK)
-        swept->has_more = true; /* perhaps in another map: the next step looks */
-    else
+    if ((status = commit_step(store, timeout_ms, &step)) != PDICT_OK) {
         *swept = (struct swept){ .next_ms = INT64_MAX };
-    /* Dropped meanwhile. */
-    return status == PDICT_NO_MAP ? PDICT_OK : status;
+        /* Dropped meanwhile. */
+        return status == PDICT_NO_MAP ? PDICT_OK : status;
+    }
+    swept->has_more = true; /* perhaps in another map: the next step looks */
+    /* What was removed is removed: somebody who waits for the turn as well folds the log in. */
+    status = pdict__log_fold(store, timeout_ms);
+    return status == PDICT_BUSY ? PDICT_OK : status;
 }
 
 /* ---- giving space back ---- */

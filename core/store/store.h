@@ -123,6 +123,7 @@ struct sweeper {
     struct chore chore;
     bool is_auto;
     atomic_bool is_on;
+    atomic_uint step_rows; /* what a step may remove; 0: none was made yet */
     /* Of the chore alone. */
     struct jump_guard guard;
     bool may_shrink;     /* rows went, so there may be space to give back */
@@ -261,8 +262,8 @@ struct store {
     uint64_t device, inode; /* of the file */
 
     /* Under the gate: */
-    uint64_t checkpoint_at; /* bytes of log */
-    int64_t sync_due_ms;    /* steady clock; 0: nothing waits for a sync */
+    uint64_t folded_bytes; /* of log, at the last checkpoint since it was started anew */
+    int64_t sync_due_ms;   /* steady clock; 0: nothing waits for a sync */
     bool has_sync_chore;
     struct chore sync_chore;
     pdict_change shared[GROUP_CHANGES]; /* of a group, in the order of the queue */
@@ -436,6 +437,7 @@ struct commit {
 
     bool changes_settings; /* the work does, of some map */
     bool keeps_rows;       /* the work changes no row but the removals: what is cached stays true */
+    bool leaves_log;       /* it is folded in later, with pdict__log_fold() */
     struct entry *prepared; /* map/: what the cache will hold of the first change; or NULL */
     struct telling telling; /* while it is held: what is to be told when it no longer is */
 
@@ -484,5 +486,13 @@ int pdict__between_commits(struct store *store, int64_t timeout_ms,
 int pdict__store_sync(struct store *store, int64_t timeout_ms);
 /* Sync if an ordered commit is still waiting for it; for the close. */
 void pdict__store_settle(struct store *store);
+
+/* ---- fold.c: checkpoints when the log has grown ---- */
+
+/* Under the gate, behind a commit. */
+void pdict__log_fold_if_due(struct store *store);
+/* The same a bit earlier, in a turn at the gate of its own: who waits for it has not waited for the
+ * commit before it as well. */
+int pdict__log_fold(struct store *store, int64_t timeout_ms);
 
 #endif

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Commits: through the gate, many in one transaction; then the log is folded in when it has grown. */
+/* Commits: through the gate, many in one transaction, with the syncs that they were promised. */
 #include "store/store.h"
-
-/* Bytes of log between two checkpoints that never block, and from where on one may block readers
- * for a moment to get the log's space back. Larger steps load faster and recover slower. */
-#define CHECKPOINT_STEP ((uint64_t)16 << 20)
-#define CHECKPOINT_WAIT ((uint64_t)64 << 20)
 
 /* How long the sync in the background waits for the gate at a time. */
 #define SYNC_WAIT_MS 10
@@ -56,7 +51,7 @@ static void leave(struct store *store)
     pdict__gate_leave(&store->gate);
 }
 
-/* ---- under the gate: syncs and checkpoints ---- */
+/* ---- under the gate: syncs ---- */
 
 static int sync_now(struct store *store)
 {
@@ -141,29 +136,6 @@ static void note_ordered(struct store *store, const struct commit *commit)
         store->sync_due_ms = due_ms;
     if (is_first && store->backend->sync)
         start_sync(store);
-}
-
-/* A checkpoint that fails has lost nothing: the log stays, and the next commit tries again. */
-static void checkpoint_if_due(struct store *store)
-{
-    uint64_t log_bytes;
-    bool wait;
-    int status;
-
-    if (!store->backend->log_bytes || !store->backend->checkpoint)
-        return;
-    log_bytes = store->backend->log_bytes(store->engine);
-    /* The log was started anew since: so is the count towards the next step. */
-    if (log_bytes + CHECKPOINT_STEP < store->checkpoint_at)
-        store->checkpoint_at = CHECKPOINT_STEP;
-    if (log_bytes < CHECKPOINT_STEP || log_bytes < store->checkpoint_at)
-        return;
-    wait = log_bytes >= CHECKPOINT_WAIT;
-    status = pdict__checkpoint(store, wait);
-    store->checkpoint_at = log_bytes + CHECKPOINT_STEP;
-    if (status != PDICT_OK && status != PDICT_BUSY)
-        pdict__log(&store->logger, PDICT_LOG_WARN, "writer", status, "checkpoint: %s",
-                   pdict_error_text());
 }
 
 /* ---- one transaction ---- */
@@ -479,7 +451,8 @@ static void finish(struct store *store, struct group *group)
     for (const struct commit *commit = group->first; commit; commit = commit->next)
         note_ordered(store, commit);
     sync_if_due(store);
-    checkpoint_if_due(store);
+    if (!group->own->leaves_log)
+        pdict__log_fold_if_due(store);
     if (group->own->is_held)
         return;
     leave(store);

@@ -159,6 +159,39 @@ TEST(sweep, one_step_is_one_short_transaction)
     for_each_backend(check_budget);
 }
 
+TEST(sweep, step_that_took_too_long_is_followed_by_smaller_ones)
+{
+    CHECK_INT(pdict__step_rows(500, 500, 20), 250);
+    CHECK_INT(pdict__step_rows(500, 100, 20), 50);
+    CHECK_INT(pdict__step_rows(250, 250, 10), 312);
+    CHECK_INT(pdict__step_rows(480, 480, 5), 500);
+    /* However slow, it goes on. */
+    CHECK_INT(pdict__step_rows(25, 25, 3600000), 25);
+    CHECK(pdict__step_rows(25, 25, 1) > 25);
+}
+
+TEST(sweep, step_folds_in_the_log_that_has_grown)
+{
+    const char *uri = uri_of("sqlite", "?sweep=manual");
+    pdict *d = open_on(uri);
+    char *value = test_alloc(100000);
+
+    memset(value, 'v', 100000);
+    for (int i = 0; i < 60; i++) {
+        pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
+        char key[16];
+
+        how.ttl_ms = 1000;
+        snprintf(key, sizeof(key), "%d", i);
+        CHECK_OK(pdict_put(d, pdict_str(key), pdict_bytes(value, 100000), &how));
+    }
+    CHECK_INT(d->map->store->folded_bytes, 0);
+    test_now_ms += 1000;
+    CHECK_INT(expire(uri, 0), 60);
+    CHECK(d->map->store->folded_bytes > 6000000);
+    pdict_close(d);
+}
+
 TEST(sweep, read_only_store_is_not_swept)
 {
     const char *uri = uri_of("sqlite", "?sweep=manual");
