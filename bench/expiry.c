@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What entries that have expired cost: a count beside them, the sweep, and others during the sweep.
+/* What deadlines cost: to a hit of the cache, to a count, the sweep, and others during the sweep.
  *
- *     expiry [sqlite|lmdb|all] [ENTRIES] [DIRECTORY]
+ *     expiry [hits|sqlite|lmdb|all] [ENTRIES] [DIRECTORY]
  *
  * One entry of 100 has expired and was not removed when the count is asked for. Then one of ten has,
  * and is swept step by step, while two threads get and put. The map's clock stands still until
- * the program moves it.
+ * the program moves it, but for the hits, where the clock that is read is the system's.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,6 +24,13 @@
 #define N_THREADS  2
 #define ALONE_S    5
 #define LIFE_MS    1000
+
+/* Entries whose hits are timed: they fit into the processor's caches, or do not. */
+#define HITS_FEW  1000
+#define HITS_MANY 200000
+
+#define HIT_ROUNDS 101
+#define ROUND_HITS 200000
 
 static _Atomic(int64_t) now_ms = 1700000000000;
 static const char *directory = ".";
@@ -50,6 +57,94 @@ static uint64_t cpu_ns(void)
 
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* ---- hits of the cache ---- */
+
+/* Whose hits are timed: those of the latter two are in one map. */
+enum who {
+    WHO_ALONE, /* no entry of the map expires */
+    WHO_STAYS, /* every other entry expires, but not this one */
+    WHO_EXPIRES,
+    N_WHO
+};
+
+/* Of a map, at odd places those that expire. */
+static char hit_keys[2 * HITS_MANY][KEY_SIZE + 1];
+
+static void fill_hits(pdict *d, bool has_deadlines)
+{
+    char value[VALUE_SIZE] = { 0 };
+    pdict_view view;
+
+    for (int i = 0; i < 2 * HITS_MANY; i++) {
+        pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
+
+        how.ttl_ms = has_deadlines && i % 2 == 1 ? 3600000 : 0;
+        plain_check(pdict_put(d, pdict_str(hit_keys[i]), pdict_bytes(value, VALUE_SIZE), &how));
+        plain_check(pdict_get(d, pdict_str(hit_keys[i]), &view));
+        pdict_view_release(&view);
+    }
+}
+
+/* Nanoseconds a hit. */
+static double time_hits(pdict *d, enum who who, int n_timed)
+{
+    uint64_t begun_ns = bench_now_ns();
+    pdict_view view;
+
+    for (int i = 0, at = 0; i < ROUND_HITS; i++, at = at + 1 < n_timed ? at + 1 : 0) {
+        const char *key = hit_keys[2 * at + (who == WHO_EXPIRES)];
+
+        plain_check(pdict_get(d, pdict_bytes(key, KEY_SIZE), &view));
+        pdict_view_release(&view);
+    }
+    return (double)(bench_now_ns() - begun_ns) / ROUND_HITS;
+}
+
+/* A read of the coarse clock, which steps with the kernel's tick. */
+static double time_clock(void)
+{
+    uint64_t begun_ns = bench_now_ns();
+    struct timespec now;
+
+    for (int i = 0; i < ROUND_HITS; i++)
+        clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return (double)(bench_now_ns() - begun_ns) / ROUND_HITS;
+}
+
+static void time_rounds(pdict *const maps[N_WHO], int n_timed)
+{
+    static double ns[N_WHO][HIT_ROUNDS], more[N_WHO][HIT_ROUNDS], clock[HIT_ROUNDS];
+
+    for (int round = 0; round < HIT_ROUNDS; round++) {
+        for (int who = 0; who < N_WHO; who++)
+            ns[who][round] = time_hits(maps[who], (enum who)who, n_timed);
+        for (int who = 1; who < N_WHO; who++)
+            more[who][round] = ns[who][round] - ns[who - 1][round];
+        clock[round] = time_clock();
+    }
+    printf("hit    of %d entries without deadlines %.1f ns; beside some that expire %+.1f ns; of "
+           "one that expires %+.1f ns more, where a read of the coarse clock takes %.1f ns\n",
+           n_timed, bench_median(ns[WHO_ALONE], HIT_ROUNDS),
+           bench_median(more[WHO_STAYS], HIT_ROUNDS), bench_median(more[WHO_EXPIRES], HIT_ROUNDS),
+           bench_median(clock, HIT_ROUNDS));
+}
+
+static void measure_hits(void)
+{
+    pdict *alone, *mixed;
+
+    for (uint64_t i = 0; i < 2 * HITS_MANY; i++)
+        snprintf(hit_keys[i], KEY_SIZE + 1, "%0*llx", KEY_SIZE, (unsigned long long)bench_mix(i));
+    plain_check(pdict_open("memory:alone?cache=1GiB", NULL, &alone));
+    plain_check(pdict_open("memory:mixed?cache=1GiB", NULL, &mixed));
+    fill_hits(alone, false);
+    fill_hits(mixed, true);
+    time_rounds((pdict *const[N_WHO]){ alone, mixed, mixed }, HITS_FEW);
+    time_rounds((pdict *const[N_WHO]){ alone, mixed, mixed }, HITS_MANY);
+    pdict_close(mixed);
+    pdict_close(alone);
 }
 
 /* ---- filling ---- */
@@ -188,9 +283,11 @@ static void start(pdict *d)
     }
 }
 
-static void stop(const char *backend, const char *when)
+/* Returns the p99 of the gets. */
+static double stop(const char *backend, const char *when)
 {
     static struct bench_histogram gets, puts;
+    double p99_us;
 
     is_over = true;
     bench_histogram_clear(&gets);
@@ -200,10 +297,12 @@ static void stop(const char *backend, const char *when)
         bench_histogram_merge(&gets, &workers[i].gets);
         bench_histogram_merge(&puts, &workers[i].puts);
     }
+    p99_us = bench_histogram_quantile(&gets, 0.99) / 1e3;
     printf("%-6s %s: %llu gets p50 %.1f p99 %.1f us, %llu puts p50 %.1f p99 %.1f us\n", backend,
-           when, (unsigned long long)gets.total, bench_histogram_quantile(&gets, 0.5) / 1e3,
-           bench_histogram_quantile(&gets, 0.99) / 1e3, (unsigned long long)puts.total,
-           bench_histogram_quantile(&puts, 0.5) / 1e3, bench_histogram_quantile(&puts, 0.99) / 1e3);
+           when, (unsigned long long)gets.total, bench_histogram_quantile(&gets, 0.5) / 1e3, p99_us,
+           (unsigned long long)puts.total, bench_histogram_quantile(&puts, 0.5) / 1e3,
+           bench_histogram_quantile(&puts, 0.99) / 1e3);
+    return p99_us;
 }
 
 static void sweep(pdict_store *store, const char *backend, const char *when)
@@ -234,6 +333,7 @@ static void sweep(pdict_store *store, const char *backend, const char *when)
 static void measure(const char *backend)
 {
     pdict_options with = options();
+    double alone_us, during_us;
     pdict_store *store;
     char uri[1024];
     pdict *d;
@@ -249,10 +349,12 @@ static void measure(const char *backend)
     now_ms += LIFE_MS;
     start(d);
     bench_sleep_until(bench_now_ns() + (uint64_t)ALONE_S * 1000000000);
-    stop(backend, "without a sweep");
+    alone_us = stop(backend, "without a sweep");
     start(d);
     sweep(store, backend, "beside two threads");
-    stop(backend, "during the sweep");
+    during_us = stop(backend, "during the sweep");
+    printf("%-6s p99 of gets during the sweep, over that without: %.2f\n", backend,
+           during_us / alone_us);
     pdict_store_close(store);
     pdict_close(d);
     now_ms -= 2 * LIFE_MS;
@@ -267,9 +369,11 @@ int main(int argc, char **argv)
         n_entries = strtoull(argv[2], NULL, 10);
     if (argc > 3)
         directory = argv[3];
-    if (strcmp(which, "lmdb") != 0)
+    if (strcmp(which, "hits") == 0 || strcmp(which, "all") == 0)
+        measure_hits();
+    if (strcmp(which, "sqlite") == 0 || strcmp(which, "all") == 0)
         measure("sqlite");
-    if (strcmp(which, "sqlite") != 0)
+    if (strcmp(which, "lmdb") == 0 || strcmp(which, "all") == 0)
         measure("lmdb");
     return 0;
 }
