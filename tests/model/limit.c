@@ -31,13 +31,21 @@ uint64_t model_sweep(struct model *model)
     return count;
 }
 
+/* By what a row goes; 0: after all that have it. */
+static int64_t turn(const struct row *row, enum limit limit)
+{
+    if (limit == LIMIT_TTL)
+        return row->expires_ms;
+    return limit == LIMIT_LRU ? row->accessed_ms : 0;
+}
+
 /* Does `a` go before `b`, which is NULL or goes itself before all others so far? */
-static bool goes_before(const struct row *a, const struct row *b, bool is_by_expiry)
+static bool goes_before(const struct row *a, const struct row *b, enum limit limit)
 {
     if (!b)
         return true;
-    if (is_by_expiry && a->expires_ms != b->expires_ms)
-        return b->expires_ms == 0 || (a->expires_ms != 0 && a->expires_ms < b->expires_ms);
+    if (turn(a, limit) != turn(b, limit))
+        return turn(b, limit) == 0 || (turn(a, limit) != 0 && turn(a, limit) < turn(b, limit));
     return a->place < b->place;
 }
 
@@ -52,8 +60,8 @@ static struct row *next_to_go(struct model *model, unsigned map)
         if (!row->is_there)
             continue;
         if (is_expired(model, row))
-            dead = goes_before(row, dead, true) ? row : dead;
-        else if (goes_before(row, live, model->maps[map].evicts_by_expiry))
+            dead = goes_before(row, dead, LIMIT_TTL) ? row : dead;
+        else if (goes_before(row, live, model->maps[map].limit))
             live = row;
     }
     return dead ? dead : live;
@@ -71,9 +79,39 @@ void model_evict(struct model *model, unsigned map)
         next_to_go(model, map)->is_there = false;
 }
 
+void model_use(const struct model *model, unsigned map, struct row *row)
+{
+    bool is_noted = model->maps[map].max_entries != 0 && model->maps[map].limit == LIMIT_LRU;
+
+    if (is_noted && row->accessed_ms < model->now_ms)
+        row->accessed_ms = model->now_ms;
+}
+
+enum limit model_limit_of(const struct op *op)
+{
+    enum limit limit = (enum limit)(op->flags % N_LIMITS);
+
+    return limit == LIMIT_LRU && op->map != MODEL_LRU_MAP ? LIMIT_FIFO : limit;
+}
+
+/* Rows that were never used, as far as is known, count as used when they were made. */
+static void note_creations(struct model_map *map)
+{
+    for (unsigned key = 0; key < N_KEYS; key++) {
+        struct row *row = &map->rows[key];
+
+        if (row->accessed_ms < row->created_ms)
+            row->accessed_ms = row->created_ms;
+    }
+}
+
 void model_limit(struct model *model, const struct op *op)
 {
-    model->maps[op->map].max_entries = op->count;
-    model->maps[op->map].evicts_by_expiry = op->flags != 0;
+    struct model_map *map = &model->maps[op->map];
+
+    map->max_entries = op->count;
+    map->limit = model_limit_of(op);
+    if (map->max_entries != 0 && map->limit == LIMIT_LRU)
+        note_creations(map);
     model_evict(model, op->map);
 }

@@ -87,14 +87,17 @@ static int put(struct model *model, const struct op *op, unsigned key, struct va
     if (!live) {
         row->is_there = true;
         row->created_ms = model->now_ms;
+        row->accessed_ms = 0;
         row->place = ++map->last_place;
     }
+    model_use(model, op->map, row);
     return PDICT_OK;
 }
 
 /* The value of an entry that keeps its expiry. */
-static void replace(struct row *live, struct value value)
+static void replace(const struct model *model, unsigned map, struct row *live, struct value value)
 {
+    model_use(model, map, live);
     live->old_version = live->version;
     live->version = 0;
     live->value = value;
@@ -130,7 +133,7 @@ static int add(struct model *model, const struct op *op)
     if (!read_number(live->value, &number))
         return PDICT_INVAL;
     sum.number += number;
-    replace(live, sum);
+    replace(model, op->map, live, sum);
     return PDICT_OK;
 }
 
@@ -141,7 +144,7 @@ static int modify(struct model *model, const struct op *op)
     if (live && op->flags)
         live->is_there = false;
     else if (live)
-        replace(live, op->value);
+        replace(model, op->map, live, op->value);
     else if (!op->flags)
         return put(model, op, op->key, op->value);
     return PDICT_OK;
@@ -178,6 +181,7 @@ static int touch(struct model *model, const struct op *op)
         return PDICT_NOTFOUND;
     live->expires_ms = model_touched(model, op);
     live->is_there = live->expires_ms == 0 || live->expires_ms > model->now_ms;
+    model_use(model, op->map, live);
     return PDICT_OK;
 }
 

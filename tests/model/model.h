@@ -64,7 +64,7 @@ enum op_kind {
     OP_RENAME,   /* the second map, there and back */
     OP_DROP,     /* the second map, and make it anew */
     OP_SWEEP,    /* what has expired, of both maps */
-    OP_LIMIT,    /* `map` to `count` entries, 0: no limit; with `flags` the soonest to expire go */
+    OP_LIMIT,    /* `map` to `count` entries, 0: no limit; in way `flags` of enum limit */
     OP_COMPACT,  /* the store */
     OP_BACKUP,   /* and everything in the copy is looked at */
     OP_CLOCK,    /* by time_ms, forward or back */
@@ -86,6 +86,13 @@ enum touch {
     TOUCH_UNTIL, /* the moment time_ms from now, which may have passed */
     TOUCH_PERSIST,
     TOUCH_GET
+};
+
+enum limit {
+    LIMIT_FIFO,
+    LIMIT_TTL,
+    LIMIT_LRU, /* of the map whose reads are no uses; FIFO of the other */
+    N_LIMITS
 };
 
 enum version_class {
@@ -154,6 +161,7 @@ struct row {
     uint64_t old_version; /* the one before, if seen */
     int64_t created_ms;
     int64_t expires_ms;
+    int64_t accessed_ms; /* as far as it was noted; 0: never */
     struct value value;
 };
 
@@ -161,7 +169,7 @@ struct model_map {
     struct row rows[N_KEYS];
     uint64_t last_place;
     unsigned max_entries; /* 0: no limit */
-    bool evicts_by_expiry;
+    enum limit limit;
 };
 
 struct model {
@@ -172,6 +180,9 @@ struct model {
 };
 
 #define MODEL_START_MS 1700000000000
+
+/* The map in which only puts are uses: when reads are noted depends on the time of day. */
+#define MODEL_LRU_MAP 0
 
 void model_init(struct model *model);
 /* The row of a key that is present now; NULL: absent or expired. */
@@ -185,6 +196,10 @@ int model_write(struct model *model, const struct op *op, int *statuses);
 void model_evict(struct model *model, unsigned map);
 /* Remove what has expired from all maps; returns how many that are. */
 uint64_t model_sweep(struct model *model);
+/* A row is put in a map whose limit asks for when. */
+void model_use(const struct model *model, unsigned map, struct row *row);
+/* What an OP_LIMIT says. */
+enum limit model_limit_of(const struct op *op);
 /* Give a map the limit of an operation. */
 void model_limit(struct model *model, const struct op *op);
 /* What a touch makes of the moment of expiry. */

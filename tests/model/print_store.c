@@ -79,6 +79,8 @@ static void print_sweep(struct printer *p)
 
 static void print_limit(struct printer *p, const struct op *op)
 {
+    static const char *const evict[] = { "PDICT_EVICT_FIFO", "PDICT_EVICT_TTL", "PDICT_EVICT_LRU" };
+
     fprintf(p->out,
             "    {\n        pdict_limits limits = PDICT_LIMITS_INIT;\n"
             "        pdict_store *store = open_store();\n\n"
@@ -86,8 +88,7 @@ static void print_limit(struct printer *p, const struct op *op)
             "        limits.evict = %s;\n"
             "        CHECK_OK(pdict_limits_set(store, \"%s\", &limits));\n"
             "        pdict_store_close(store);\n    }\n",
-            op->count, op->flags ? "PDICT_EVICT_TTL" : "PDICT_EVICT_FIFO",
-            model_map_name(&p->model, op->map));
+            op->count, evict[model_limit_of(op)], model_map_name(&p->model, op->map));
     model_limit(&p->model, op);
     print_count(p, op->map);
 }

@@ -40,8 +40,9 @@ static bool open_map(struct run *run, unsigned map, const char *mode, pdict **ou
 
     snprintf(text, sizeof(text),
              "?map=%s&mode=%s&codecs=%s&durability=unsafe&sweep=manual"
-             "&max_value=%zuB",
-             model_map_name(&run->model, map), mode, run->setup->codecs, VALUE_MAX);
+             "&max_value=%zuB%s",
+             model_map_name(&run->model, map), mode, run->setup->codecs, VALUE_MAX,
+             map == MODEL_LRU_MAP ? "&access=off" : "");
     return run_expect(run, "open", pdict_open(uri_of(run, text), &options, out), PDICT_OK);
 }
 
@@ -137,13 +138,14 @@ static bool check_stored(struct run *run, pdict_store *store, pdict_limits *limi
 
 bool run_limit(struct run *run, pdict_store *store)
 {
+    static const unsigned evict[] = { PDICT_EVICT_FIFO, PDICT_EVICT_TTL, PDICT_EVICT_LRU };
     const struct op *op = run->limiting;
     pdict_limits limits = PDICT_LIMITS_INIT;
 
     if (!check_stored(run, store, &limits))
         return false;
     limits.max_entries = op->count;
-    limits.evict = op->flags ? PDICT_EVICT_TTL : PDICT_EVICT_FIFO;
+    limits.evict = evict[model_limit_of(op)];
     model_limit(&run->model, op);
     return run_expect(run, "limits_set",
                       pdict_limits_set(store, model_map_name(&run->model, op->map), &limits),

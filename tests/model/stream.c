@@ -160,13 +160,16 @@ static void draw_rare(struct stream *s, struct op *op)
 {
     static const uint8_t kinds[] = { OP_BAD_PUT, OP_BAD_CLEAR, OP_CLEAR_CACHE, OP_SYNC,
                                      OP_LIST,    OP_RENAME,    OP_REOPEN,      OP_REOPEN,
-                                     OP_BAD_PUT, OP_COMPACT,   OP_BACKUP,      OP_LIMIT };
+                                     OP_BAD_PUT, OP_COMPACT,   OP_BACKUP,      OP_LIMIT,
+                                     OP_LIMIT,   OP_LIMIT };
 
-    op->kind = one_in(s, 40) ? (one_in(s, 2) ? OP_DROP : OP_CLEAR) : kinds[draw(s, 12)];
+    op->kind = one_in(s, 40) ? (one_in(s, 2) ? OP_DROP : OP_CLEAR) : kinds[draw(s, 14)];
     op->count = (uint16_t)draw(s, 6);
     op->flags = (uint16_t)one_in(s, 4);
-    if (op->kind == OP_LIMIT)
+    if (op->kind == OP_LIMIT) {
+        op->flags = (uint16_t)draw(s, N_LIMITS);
         op->count = (uint16_t)(one_in(s, 2) ? 0 : 1 + draw(s, N_KEYS));
+    }
 }
 
 /* ---- one operation ---- */
