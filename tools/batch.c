@@ -67,7 +67,8 @@ int batch_add(struct batch *batch, const struct record *record)
     batch->times[batch->count] =
         (pdict_pair_times){ .ttl_ms = record->expires_ms ? 0 : batch->ttl_ms,
                             .expires_ms = record->expires_ms,
-                            .created_ms = record->created_ms };
+                            .created_ms = record->created_ms,
+                            .accessed_ms = record->accessed_ms };
     batch->pairs[batch->count].key.size = key.size;
     batch->pairs[batch->count++].value.size = value.size;
     return PDICT_OK;

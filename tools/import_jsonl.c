@@ -85,6 +85,8 @@ static int take_record(struct source *source, struct record *out)
         return status;
     if ((status = take_time(source, "exp", &out->expires_ms)) != PDICT_OK)
         return status;
+    if ((status = take_time(source, "at", &out->accessed_ms)) != PDICT_OK)
+        return status;
     return take_time(source, "ct", &out->created_ms);
 }
 

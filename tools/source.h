@@ -29,8 +29,9 @@ void reader_close(struct reader *reader);
 struct record {
     pdict_slice key;
     pdict_slice value;
-    int64_t expires_ms; /**< 0 = the source says nothing */
-    int64_t created_ms; /**< 0 = the source says nothing */
+    int64_t expires_ms;  /**< 0 = the source says nothing */
+    int64_t created_ms;  /**< 0 = the source says nothing */
+    int64_t accessed_ms; /**< 0 = the source says nothing */
 };
 
 struct source;

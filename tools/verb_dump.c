@@ -19,6 +19,7 @@ struct dump_format {
 
 struct dump {
     const struct invocation *in;
+    pdict *d; /* borrowed */
     pdict *typed;
     const struct dump_format *format;
     pdict_stats stats;
@@ -39,12 +40,22 @@ static void jsonl_begin(struct dump *dump)
     tool_json_print(header);
 }
 
+/* When it was last used; it may be gone meanwhile. */
+static void jsonl_access(struct dump *dump, json_t *object, const pdict_entry *entry)
+{
+    pdict_meta meta = PDICT_META_INIT;
+
+    if (pdict_meta_get(dump->d, entry->key, &meta) == PDICT_OK && meta.accessed_ms > 0)
+        tool_json_int(object, "at", (uint64_t)meta.accessed_ms);
+}
+
 static void jsonl_record(struct dump *dump, const pdict_entry *entry)
 {
     json_t *object = tool_json_entry(entry->key, entry->created_ms, entry->expires_ms);
     size_t size;
     char *line;
 
+    jsonl_access(dump, object, entry);
     tool_json_slice(object, "v", entry->value);
     tool_json_value(object, dump->typed, entry->value);
     line = tool_json_line(object, &size);
@@ -141,6 +152,7 @@ static int run(struct dump *dump, pdict *d, struct selection *selection)
                       selection->range.from.data || selection->range.to.data;
     if ((status = pdict_iter_open(d, &selection->range, &iter)) != PDICT_OK)
         return status;
+    dump->d = d;
     dump->typed = tool_typed(d);
     if (dump->format->begin)
         dump->format->begin(dump);

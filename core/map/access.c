@@ -341,11 +341,12 @@ void pdict__use(const pdict *d, pdict_slice key, int64_t created_ms)
 
 void pdict__use_puts(const pdict *d, const pdict_change *changes, size_t count)
 {
-    /* Where entries go unused, the commit has written it. */
+    /* Where entries go unused, the commit has written it, and so it has what was restored. */
     if (!d->access || d->map->lifetimes.idle_ms > 0)
         return;
     for (size_t i = 0; i < count; i++) {
-        if (changes[i].kind == PDICT_CHANGE_PUT && changes[i].status == PDICT_OK)
+        if (changes[i].kind == PDICT_CHANGE_PUT && changes[i].status == PDICT_OK &&
+            changes[i].accessed_ms == 0)
             pdict__use(d, changes[i].row.key, changes[i].row.created_ms);
     }
 }

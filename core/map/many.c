@@ -139,7 +139,8 @@ static void fill_one(const struct put_plan *plan, const pdict_pair *pair, pdict_
         .kind = plan->kind,
         .condition = plan->condition,
         .if_version = plan->if_version,
-        .row = { .key = pair->key, .expires_ms = plan->expires_ms, .created_ms = plan->created_ms }
+        .row = { .key = pair->key, .expires_ms = plan->expires_ms, .created_ms = plan->created_ms },
+        .accessed_ms = plan->accessed_ms
     };
     if (plan->kind == PDICT_CHANGE_PUT)
         change->row.value = pair->value;

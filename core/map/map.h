@@ -366,7 +366,8 @@ struct put_plan {
     uint8_t condition;
     uint64_t if_version;
     int64_t expires_ms;
-    int64_t created_ms; /* 0: now */
+    int64_t created_ms;  /* 0: now */
+    int64_t accessed_ms; /* 0: now */
     unsigned durability;
     bool is_in_slices;
     uint64_t *version_out;         /* NULL: not wanted */

@@ -313,10 +313,12 @@ int pdict__plan_times(const pdict *d, const pdict_pair_times *times, struct put_
     if (times->ttl_ms < 0 || (times->expires_ms < 0 && !is_never) ||
         (times->ttl_ms > 0 && times->expires_ms != 0))
         return pdict_fail(PDICT_INVAL, "put: give one of ttl_ms and expires_ms, and not below 0");
-    if (times->created_ms < 0)
-        return pdict_fail(PDICT_INVAL, "put: created_ms is a Unix time, not below 0");
+    if (times->created_ms < 0 || times->accessed_ms < 0)
+        return pdict_fail(PDICT_INVAL,
+                          "put: created_ms and accessed_ms are Unix times, not below 0");
     plan->expires_ms = is_never ? 0 : deadline_of(d, times, now_ms);
     plan->created_ms = times->created_ms;
+    plan->accessed_ms = times->accessed_ms;
     if (plan->expires_ms != 0)
         pdict__sweeper_start(d->map->store);
     plan->kind = pdict__expired(plan->expires_ms, now_ms) ? PDICT_CHANGE_DEL : PDICT_CHANGE_PUT;
@@ -344,8 +346,11 @@ int pdict__put_plan(const pdict *d, const pdict_put_options *how, struct put_pla
     plan->times = full.times;
     if ((status = plan_condition(&full, plan)) != PDICT_OK)
         return status;
-    return pdict__plan_times(
-        d, &(pdict_pair_times){ full.ttl_ms, full.expires_ms, full.created_ms }, plan);
+    return pdict__plan_times(d,
+                             &(pdict_pair_times){ .ttl_ms = full.ttl_ms,
+                                                  .expires_ms = full.expires_ms,
+                                                  .created_ms = full.created_ms },
+                             plan);
 }
 
 static int put_record(const pdict *d, struct workbench *bench, const struct put_plan *plan,

@@ -60,9 +60,10 @@ static bool is_by_use(const struct store *store, const struct limits *limits)
 static int note_use(const struct account *account, const pdict_change *change)
 {
     struct store *store = account->store;
-    pdict_access use = { change->row.id, account->now_ms };
+    pdict_access use = { change->row.id,
+                         change->accessed_ms > 0 ? change->accessed_ms : account->now_ms };
 
-    if (!is_by_use(store, account->limits) || account->now_ms <= 0)
+    if (!is_by_use(store, account->limits) || use.accessed_ms <= 0)
         return PDICT_OK;
     return store->backend->access_put(store->engine, account->txn, account->map, &use, 1);
 }

@@ -167,18 +167,31 @@ int pdict__lifetimes_before(struct store *store, void *txn, uint32_t map,
     return status;
 }
 
+/* When what was put was last used: now, or when the one who restores it says. 0: nobody cares, or
+ * that was when it was made. */
+static int64_t used_ms(const struct store *store, const struct lifetimes *lifetimes,
+                       const pdict_change *change, int64_t now_ms)
+{
+    int64_t put_ms = lifetimes->idle_ms > 0 && now_ms > 0 ? now_ms : 0;
+
+    if (change->kind != PDICT_CHANGE_PUT || change->status != PDICT_OK ||
+        !store->backend->access_put)
+        return 0;
+    if (change->accessed_ms > change->row.created_ms || lifetimes->idle_ms > 0)
+        return change->accessed_ms > 0 ? change->accessed_ms : put_ms;
+    return 0;
+}
+
 int pdict__lifetimes_after(struct store *store, void *txn, uint32_t map,
                            const pdict_change *changes, size_t count, int64_t now_ms)
 {
     const struct lifetimes *lifetimes;
     int status = pdict__lifetimes_find(store, txn, map, &lifetimes);
 
-    if (status != PDICT_OK || lifetimes->idle_ms == 0 || now_ms <= 0)
-        return status;
     for (size_t i = 0; i < count && status == PDICT_OK; i++) {
-        pdict_access use = { changes[i].row.id, now_ms };
+        pdict_access use = { changes[i].row.id, used_ms(store, lifetimes, &changes[i], now_ms) };
 
-        if (changes[i].kind == PDICT_CHANGE_PUT && changes[i].status == PDICT_OK)
+        if (use.accessed_ms > 0)
             status = store->backend->access_put(store->engine, txn, map, &use, 1);
     }
     return status;

@@ -52,7 +52,7 @@ int pdict__rows_count(struct store *store, void *txn, uint32_t map,
                       const struct lifetimes *lifetimes, int64_t now_ms, uint64_t *count);
 
 /* Under the gate, around changes: what is unused makes way for them, and what was put was used.
- * Where nothing goes unused, they do nothing. */
+ * Where nothing goes unused, and no access time is restored, they do nothing. */
 int pdict__lifetimes_before(struct store *store, void *txn, uint32_t map,
                             const pdict_change *changes, size_t count, int64_t now_ms);
 int pdict__lifetimes_after(struct store *store, void *txn, uint32_t map,

@@ -11,8 +11,8 @@ mv out dump
 
 promise 'a dump has a header, its records, and a trailer with count and checksum'
 holds grep -Eq '^\{"pdict_dump":1' dump
-holds grep -Eq '^\{"k":"text","ct":[0-9]+,"v":"say \\"hi\\", caf' dump
-holds grep -Eq '^\{"k":"short","ct":[0-9]+,"exp":[0-9]+,"v":"lived"\}$' dump
+holds grep -Eq '^\{"k":"text","ct":[0-9]+,"at":[0-9]+,"v":"say \\"hi\\", caf' dump
+holds grep -Eq '^\{"k":"short","ct":[0-9]+,"exp":[0-9]+,"at":[0-9]+,"v":"lived"\}$' dump
 holds grep -Eq '^\{"end":true,"records":2,"xxh3":"[0-9a-f]{16}"\}$' dump
 
 promise 'load gives back values and expiry times'

@@ -60,4 +60,23 @@ exits 0 at 1900 get d.db hot
 exits 0 at 1060 expire d.db --json
 holds grep -q '"removed":1' out
 exits 0 at 1060 verify d.db
+
+promise 'a dump takes the last use along, and load gives it back'
+exits 0 at 5000 dump b.db
+holds grep -q "\"ct\":$start,\"at\":$((start + 1000000)),\"v\":\"w\"" out
+mv out b.dump
+exits 0 at 5000 load e.db b.dump
+exits 0 at 5000 stat e.db k --json
+holds grep -q "\"ct\":$start,\"at\":$((start + 1000000))," out
+exits 0 at 0 init f.db -O idle=1000s -O access=60s
+exits 0 at 0 set f.db cold v
+exits 0 at 900 set f.db hot v
+exits 0 at 1000 dump f.db
+mv out f.dump
+exits 0 at 1000 init g.db -O idle=1000s -O access=60s
+exits 0 at 1000 load g.db f.dump
+exits 0 at 1059 count g.db
+same out two
+exits 0 at 1060 count g.db
+same out one
 finish

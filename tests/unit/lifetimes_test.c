@@ -295,6 +295,54 @@ TEST(lifetimes, most_read_entry_is_the_last_to_go_through_hits_reopening_and_swe
 
 /* ---- refusals ---- */
 
+static int64_t use_of(pdict *d, const char *key)
+{
+    pdict_meta meta = PDICT_META_INIT;
+
+    CHECK_OK(pdict_meta_get(d, pdict_str(key), &meta));
+    return meta.accessed_ms;
+}
+
+static int restore(pdict *d, const char *key, int64_t created_ms, int64_t accessed_ms)
+{
+    pdict_pair pair = { pdict_str(key), pdict_str("v") };
+    pdict_pair_times times = { .created_ms = created_ms, .accessed_ms = accessed_ms };
+    pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
+
+    how.times = &times;
+    return pdict_put_many(d, &pair, 1, &how, NULL);
+}
+
+static void check_restored(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "a", SLIDING), *plain = setup_open(setup, "a", "&map=plain");
+    int64_t now_ms = test_now_ms, used_ms = now_ms - 100 * SECOND, made_ms = used_ms - SECOND;
+
+    CHECK_OK(restore(d, "k", made_ms, used_ms));
+    CHECK_OK(restore(plain, "k", made_ms, used_ms));
+    CHECK_INT(use_of(d, "k"), used_ms);
+    CHECK_INT(use_of(plain, "k"), used_ms);
+    put(d, "used", "v");
+    CHECK_OK(restore(d, "used", made_ms, used_ms));
+    CHECK_INT(use_of(d, "used"), now_ms);
+    CHECK_STATUS(restore(d, "k", made_ms, -1), PDICT_INVAL);
+    test_now_ms = used_ms + IDLE + SLACK - 1;
+    CHECK_INT(count_of(d), 2);
+    test_now_ms++;
+    CHECK_INT(count_of(d), 1);
+    check_value(d, "k", NULL);
+    pdict_close(plain);
+    plain = setup_open(setup, "a", "&map=plain");
+    CHECK_INT(use_of(plain, "k"), used_ms);
+    pdict_close(plain);
+    pdict_close(d);
+}
+
+TEST(lifetimes, restored_entry_was_last_used_when_it_is_said_to_have_been)
+{
+    for_each_setup(check_restored);
+}
+
 static void check_refusals(const struct setup *setup)
 {
     pdict *d, *none;

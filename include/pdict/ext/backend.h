@@ -73,6 +73,7 @@ typedef struct pdict_change {
     int status;          /**< out: PDICT_OK, or why this change was not made (expected outcomes) */
     uint64_t if_version; /**< for PDICT_IF_VERSION */
     pdict_row row;       /**< in: DEL needs key only; out of a PUT: id and created_ms as stored */
+    int64_t accessed_ms; /**< not for the backend, which gets it by `access_put` */
 } pdict_change;
 
 /**
