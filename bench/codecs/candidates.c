@@ -37,8 +37,8 @@ static void set_fallbacks(struct candidate *candidate)
     }
 }
 
-static int make(const char *name, int kind, const char *option, bool has_level, long level,
-                struct candidate *out)
+static int make_named(const char *name, int kind, const char *option, bool has_level, long level,
+                      struct candidate *out)
 {
     const pdict_option_spec *spec;
 
@@ -64,6 +64,29 @@ static int make(const char *name, int kind, const char *option, bool has_level, 
     return PDICT_OK;
 }
 
+/* What a word of the list says of all its levels. */
+struct family {
+    const char *name;
+    int kind;
+    const char *option;
+    bool is_trained;
+};
+
+static int make(const struct family *family, bool has_level, long level, struct candidate *out)
+{
+    int status = make_named(family->name, family->kind, family->option, has_level, level, out);
+    size_t size = strlen(out->name);
+
+    if (status != PDICT_OK || !family->is_trained)
+        return status;
+    if (!out->codec || out->codec->kind != PDICT_COMPRESSOR || !out->codec->compressor->train)
+        return pdict_fail(PDICT_UNSUPPORTED, "--%s: %s has no dictionaries, leave +dict out",
+                          family->option, family->name);
+    out->is_trained = true;
+    snprintf(out->name + size, sizeof out->name - size, "+dict");
+    return PDICT_OK;
+}
+
 /* "3" or "1-9" or "-3"; a minus at the beginning is a sign. */
 static bool read_levels(const char *word, long *from, long *to)
 {
@@ -77,9 +100,10 @@ static bool read_levels(const char *word, long *from, long *to)
     return *end == '\0' && *to >= *from;
 }
 
-static int add_levels(const char *name, int kind, const char *option, const char *levels,
-                      struct candidate *out, size_t *count)
+static int add_levels(const struct family *family, const char *levels, struct candidate *out,
+                      size_t *count)
 {
+    const char *option = family->option;
     long from, to;
     int status = PDICT_OK;
 
@@ -90,11 +114,21 @@ static int add_levels(const char *name, int kind, const char *option, const char
         if (*count == CANDIDATES)
             return pdict_fail(PDICT_INVAL, "--%s: at most %d codecs in one run", option,
                               CANDIDATES);
-        status = make(name, kind, option, true, level, &out[(*count)++]);
+        status = make(family, true, level, &out[(*count)++]);
         /* The text belongs to the struct, which has just been filled in place. */
         out[*count - 1].options[0].text = out[*count - 1].level;
     }
     return status;
+}
+
+static bool cut_suffix(char *word, const char *suffix)
+{
+    size_t size = strlen(word), cut = strlen(suffix);
+
+    if (size < cut || strcmp(word + size - cut, suffix) != 0)
+        return false;
+    word[size - cut] = '\0';
+    return true;
 }
 
 int candidates_parse(const char *text, int kind, const char *option, struct candidate *out,
@@ -106,9 +140,11 @@ int candidates_parse(const char *text, int kind, const char *option, struct cand
     for (*count = 0; status == PDICT_OK && text;) {
         size_t size = strcspn(text, ",");
         char word[64];
+        struct family family = { name, kind, option, false };
         char *colon;
 
         snprintf(word, sizeof word, "%.*s", (int)size, text);
+        family.is_trained = cut_suffix(word, "+dict");
         colon = strchr(word, ':');
         if (*count == CANDIDATES)
             return pdict_fail(PDICT_INVAL, "--%s: at most %d codecs in one run", option,
@@ -116,14 +152,23 @@ int candidates_parse(const char *text, int kind, const char *option, struct cand
         if (colon) {
             *colon = '\0';
             snprintf(name, sizeof name, "%.30s", word);
-            status = add_levels(name, kind, option, colon + 1, out, count);
+            status = add_levels(&family, colon + 1, out, count);
         } else if (*name && strspn(word, "-0123456789") == strlen(word) && *word) {
-            status = add_levels(name, kind, option, word, out, count);
+            status = add_levels(&family, word, out, count);
         } else {
             snprintf(name, sizeof name, "%.30s", word);
-            status = make(name, kind, option, false, 0, &out[(*count)++]);
+            status = make(&family, false, 0, &out[(*count)++]);
         }
         text = text[size] ? text + size + 1 : NULL;
     }
     return status;
+}
+
+bool candidates_are_trained(const struct candidate *candidates, size_t count)
+{
+    bool are_trained = false;
+
+    for (size_t i = 0; i < count; i++)
+        are_trained = are_trained || candidates[i].is_trained;
+    return are_trained;
 }

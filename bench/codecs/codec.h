@@ -52,17 +52,30 @@ void profile_print(FILE *out, const struct profile *profile);
 
 /** One codec at one setting. */
 struct candidate {
-    char name[48];                  /**< "zstd:3"; "none" */
+    char name[48];                  /**< "zstd:3", "zstd:3+dict"; "none" */
     const pdict_codec *codec;       /**< NULL: none */
     pdict_option_value options[16]; /**< parallel to the codec's specs */
     char level[24];                 /**< text of the first option */
+    bool is_trained;                /**< "+dict": with a dictionary of the records before `from` */
 };
 
 #define CANDIDATES 64
 
-/** "none,zlib:1-9,zstd:-3,1-12": after a name, a bare number is another level of it. */
+/** "none,zlib:1-9,zstd:-3,1-12,3+dict": after a name, a bare number is another level of it. */
 int candidates_parse(const char *text, int kind, const char *option, struct candidate *out,
                      size_t *count);
+bool candidates_are_trained(const struct candidate *candidates, size_t count);
+
+/* ---- dictionary.c ---------------------------------------------------------------------------- */
+
+/**
+ * Make a dictionary for a compressor, its size searched on records that it was not made of.
+ *
+ * @param records  Learnt from are those before `count`.
+ * @param[out] out Owned: dictionary_close() it; NULL: nothing is gained by one.
+ */
+int dictionary_make(const struct records *records, size_t count, const pdict_compressor *compressor,
+                    void *self, void **out, uint64_t *out_size);
 
 /* ---- measure.c ------------------------------------------------------------------------------- */
 
@@ -73,7 +86,8 @@ struct codec_result {
     size_t records;
     uint64_t bytes_in;
     uint64_t bytes_out;
-    double encode[200]; /**< nanoseconds a record, one a round */
+    uint64_t dictionary_bytes; /**< 0: none */
+    double encode[200];        /**< nanoseconds a record, one a round */
     double decode[200];
     size_t rounds;
     struct bench_histogram *encode_latency; /**< owned */
@@ -81,10 +95,13 @@ struct codec_result {
     bool is_pareto;
 };
 
+/** The records that codecs may learn from; what is measured is the rest. */
+#define TRAIN_SHARE 0.7
+
 /** What to measure: all pairs of compressor and cipher on records from..to, in turns. */
 struct codec_plan {
     const struct records *records;
-    size_t from;
+    size_t from; /**< dictionaries are made of those before */
     size_t to;
     const struct candidate *compressors;
     size_t n_compressors;

@@ -12,6 +12,7 @@ struct codec_run {
     struct codec_result *result;
     void *self;
     void *context;
+    void *dictionary;      /* NULL: none */
     unsigned char *packed; /* compressed, then sealed */
     unsigned char *plain;
     unsigned char *sealed;
@@ -83,6 +84,8 @@ static void run_close(struct codec_run *run)
 
     if (codec && run->self) {
         codec->compressor->context_free(run->self, run->context);
+        if (run->dictionary)
+            codec->compressor->dictionary_close(run->self, run->dictionary);
         codec->compressor->close(run->self);
     }
     free(run->packed);
@@ -114,6 +117,10 @@ static int run_open(struct codec_run *run, const struct codec_plan *plan)
         return pdict_fail(PDICT_NOMEM, "--codecs: out of memory");
     if ((status = open_compressor(run)) == PDICT_OK)
         status = open_cipher(run);
+    if (status == PDICT_OK && run->result->compressor->is_trained)
+        status =
+            dictionary_make(plan->records, plan->from, run->result->compressor->codec->compressor,
+                            run->self, &run->dictionary, &run->result->dictionary_bytes);
     return status;
 }
 
@@ -126,7 +133,10 @@ static int compress(struct codec_run *run, pdict_slice in, pdict_slice *out)
     int status = PDICT_SKIP;
 
     *out = in;
-    if (codec && in.size > 1)
+    if (codec && in.size > 1 && run->dictionary)
+        status = codec->compressor->encode_with(run->self, run->context, run->dictionary, in,
+                                                run->packed, in.size - 1, &size);
+    else if (codec && in.size > 1)
         status =
             codec->compressor->encode(run->self, run->context, in, run->packed, in.size - 1, &size);
     if (status == PDICT_OK)
@@ -182,6 +192,9 @@ static int decode(struct codec_run *run, pdict_slice in, bool is_packed, size_t 
     }
     if (status != PDICT_OK || (!is_packed && cipher))
         return status;
+    if (is_packed && run->dictionary)
+        return compressor->compressor->decode_with(run->self, run->context, run->dictionary, in,
+                                                   run->plain, size);
     if (is_packed)
         return compressor->compressor->decode(run->self, run->context, in, run->plain, size);
     memcpy(run->plain, in.data, in.size);
@@ -408,6 +421,8 @@ void codec_report(json_t *document, const struct codec_result *results, size_t c
         json_object_set_new(row, "records", json_integer((json_int_t)result->records));
         json_object_set_new(row, "bytes_in", json_integer((json_int_t)result->bytes_in));
         json_object_set_new(row, "bytes_out", json_integer((json_int_t)result->bytes_out));
+        json_object_set_new(row, "dictionary_bytes",
+                            json_integer((json_int_t)result->dictionary_bytes));
         json_object_set_new(row, "ratio", json_real(codec_ratio(result)));
         json_object_set_new(row, "encode_ns", json_real(codec_encode_ns(result)));
         json_object_set_new(row, "decode_ns", json_real(codec_decode_ns(result)));

@@ -7,8 +7,7 @@
 #include <string.h>
 #include <sys/vfs.h>
 
-#define TRAIN_SHARE 0.7  /* of the records; what is measured is the rest */
-#define TIE         1.03 /* costs closer than this are a tie: the simpler one wins */
+#define TIE 1.03 /* costs closer than this are a tie: the simpler one wins */
 
 enum goal {
     GOAL_BALANCED,
@@ -39,9 +38,11 @@ struct advice {
     char directory[512];
 };
 
-static double stored_bytes(const struct codec_result *result)
+/* A record's, with its share in the dictionary, which is stored once for all. */
+static double stored_bytes(const struct advice *advice, const struct codec_result *result)
 {
-    return (double)result->bytes_out / (double)result->records;
+    return (double)result->bytes_out / (double)result->records +
+           (double)result->dictionary_bytes / (double)advice->records.count;
 }
 
 /* The fastest rounds: whatever disturbs a measurement makes it slower, and a choice should not
@@ -52,7 +53,7 @@ static double cost(const struct advice *advice, const struct codec_result *resul
     double decode_ns = bench_quantile(result->decode, result->rounds, 0);
 
     return (1 - advice->reads) * encode_ns + advice->reads * decode_ns +
-           stored_bytes(result) * byte_ns[advice->goal];
+           stored_bytes(advice, result) * byte_ns[advice->goal];
 }
 
 /* ---- Codecs ---- */
@@ -92,7 +93,7 @@ static void explain(const struct advice *advice, const struct codec_result *best
 
     codec_name(second, name, sizeof name);
     printf("runner-up     %s: ", name);
-    compare(stdout, "bytes", stored_bytes(best), stored_bytes(second));
+    compare(stdout, "bytes", stored_bytes(advice, best), stored_bytes(advice, second));
     compare(stdout, ", encoding", codec_encode_ns(best), codec_encode_ns(second));
     compare(stdout, ", decoding", codec_decode_ns(best), codec_decode_ns(second));
     if (cost(advice, second) < cost(advice, best) * TIE)
@@ -128,7 +129,7 @@ static void choose_backend(struct advice *advice, const char *path)
         advice->reason = "the file system may be a network's, where lmdb must not be used";
     else if (advice->reads < 0.8)
         advice->reason = "more than a fifth of the operations write, which a log makes cheap";
-    else if (stored_bytes(advice->best) > 2000)
+    else if (stored_bytes(advice, advice->best) > 2000)
         advice->reason = "large records: over half a page each, lmdb would round them up to pages";
     else {
         advice->backend = "lmdb";
@@ -162,9 +163,10 @@ static int open_map(const struct advice *advice, const char *path, const char *m
     return pdict_open(uri, &options, out);
 }
 
-static int put_all(const struct records *records, size_t from, pdict *map, bool is_numbered)
+static int put_some(const struct records *records, size_t from, size_t to, pdict *map,
+                    bool is_numbered)
 {
-    size_t count = records->count - from;
+    size_t count = to - from;
     pdict_pair *pairs = malloc(count * sizeof *pairs);
     size_t *numbers = malloc(count * sizeof *numbers);
     int status;
@@ -184,6 +186,16 @@ static int put_all(const struct records *records, size_t from, pdict *map, bool 
     free(pairs);
     free(numbers);
     return status;
+}
+
+/* A map that trains by itself does so in the background, when it has had enough to learn from. */
+static int learn(const struct advice *advice, size_t from, pdict *map)
+{
+    int status = put_some(&advice->records, 0, from, map, true);
+
+    if (status == PDICT_OK)
+        status = pdict_train(map, NULL, NULL);
+    return status == PDICT_OK ? pdict_clear(map, PDICT_CLEAR_EVERYTHING) : status;
 }
 
 static int get_all(const struct records *records, size_t from, pdict *map)
@@ -218,8 +230,11 @@ static int confirm(struct advice *advice, size_t from, json_t *document)
     snprintf(path, sizeof path, "%s/confirm", advice->directory);
     if ((status = open_map(advice, path, "rwc", &map)) != PDICT_OK)
         return status;
+    if (advice->best->compressor->is_trained)
+        status = learn(advice, from, map);
     begun_ns = bench_now_ns();
-    status = put_all(&advice->records, from, map, true);
+    if (status == PDICT_OK)
+        status = put_some(&advice->records, from, advice->records.count, map, true);
     put_ns = bench_now_ns() - begun_ns;
     begun_ns = bench_now_ns();
     if (status == PDICT_OK)
@@ -255,7 +270,11 @@ static int apply(const struct advice *advice, const char *path)
             path, strchr(advice->uri, '=') + 1);
     snprintf(uri, sizeof uri, "%s:%.700s%s", advice->backend, path, strchr(advice->uri, '?'));
     if ((status = pdict_open(uri, NULL, &map)) == PDICT_OK)
-        status = put_all(&advice->records, 0, map, false);
+        status = put_some(&advice->records, 0, advice->records.count, map, false);
+    /* Records from before a dictionary do not use it. */
+    if (status == PDICT_OK && advice->best->compressor->is_trained &&
+        (status = pdict_train(map, NULL, NULL)) == PDICT_OK)
+        status = put_some(&advice->records, 0, advice->records.count, map, false);
     pdict_close(map);
     if (status == PDICT_OK)
         printf("applied       %zu records are in %s\n", advice->records.count, path);
@@ -274,7 +293,9 @@ static int measure(struct advice *advice, const struct invocation *in, uint64_t 
 
     if ((status = bench_duration(in, OPT_TIME, &time_ns)) != PDICT_OK ||
         (status = candidates_parse(
-             bench_text(in, OPT_CODECS, has_all ? "none,zstd:1,3,-3,6,9,12,zlib:1,6" : "none"),
+             bench_text(in, OPT_CODECS,
+                        has_all ? "none,zstd:1,3,-3,6,9,12,zlib:1,6,zstd:1+dict,3+dict,9+dict"
+                                : "none"),
              PDICT_COMPRESSOR, "codecs", advice->compressors, &n_compressors)) != PDICT_OK ||
         (status = candidates_parse(advice->is_secret ? "xchacha20" : "none", PDICT_CIPHER, "secret",
                                    ciphers, &n_ciphers)) != PDICT_OK)

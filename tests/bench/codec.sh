@@ -23,6 +23,18 @@ promise 'ratio is bytes in over bytes out, and encryption makes nothing smaller'
 holds c.json 'all(.rows[]; (.ratio - .bytes_in / .bytes_out | fabs) < 0.001)'
 holds c.json 'all(.rows[] | select(.codec == "none" and .cipher == "xchacha20"); .ratio < 1)'
 
+promise 'a dictionary is measured on records that it was not made of'
+awk 'BEGIN { for (i = 0; i < 2000; i++) printf "Package: p%d\nVersion: 1.%d\nMaintainer: somebody number %d of many\nDescription: a package of the same kind as all others\n\n", i, i, i % 7 }' >many
+exits 0 "$BENCH" codec --data many --format deb822 --codecs zstd:3,3+dict,none --quick --time 5ms --json c.json
+valid c.json
+holds c.json '[.rows[].codec] == ["zstd:3", "zstd:3+dict", "none"] and all(.rows[]; .records == 600)'
+holds c.json '.rows[1].dictionary_bytes > 0 and .rows[0].dictionary_bytes == 0'
+holds c.json '.rows[1].ratio > 1.5 * .rows[0].ratio'
+exits 2 "$BENCH" codec --data many --format deb822 --codecs zlib:1+dict --quick
+exits 0 "$BENCH" recommend --data many --format deb822 --codecs none,zstd:1+dict --goal size --quick --time 5ms
+prints '^recommended .*zstd:1[+]dict'
+prints '^confirmed     600 held-out records'
+
 promise 'lines, files of a directory and an open store are records too'
 exits 0 "$BENCH" codec --data status --format lines --codecs none --quick --time 2ms --json l.json
 holds l.json '.rows[0].records == 180'
