@@ -248,6 +248,12 @@ static bool is_first_of_target(const json_t *rows, size_t at)
     return true;
 }
 
+/* There are no halves of threads. */
+static const char *whole(double number, char out[32])
+{
+    return number == floor(number) ? svg_plain(number, out) : "";
+}
+
 void chart_threads(FILE *out, const json_t *rows)
 {
     size_t count = json_array_size(rows);
@@ -264,7 +270,7 @@ void chart_threads(FILE *out, const json_t *rows)
     x = svg_axis(0, most_threads, false, LINES_LEFT, SVG_WIDTH - 14);
     y = svg_axis(0, most_ops, false, LINES_BOTTOM, LINES_TOP);
     svg_begin(out, LINES_BOTTOM + 34, "operations a second against threads");
-    svg_x_axis(out, &x, LINES_TOP, LINES_BOTTOM, svg_plain, "threads");
+    svg_x_axis(out, &x, LINES_TOP, LINES_BOTTOM, whole, "threads");
     svg_y_axis(out, &y, LINES_LEFT, SVG_WIDTH - 6, svg_count, "operations a second");
     for (size_t i = 0; i < count; i++) {
         const char *label = report_string(json_array_get(rows, i), "target");

@@ -70,15 +70,41 @@ static void head(FILE *out, const json_t *document)
 
 /* ---- Codecs ---- */
 
-static void codec_table(FILE *out, const json_t *rows)
+/* Is there a row whose member is neither 0 nor "none"? */
+static bool is_anywhere(const json_t *rows, const char *member)
 {
     const json_t *row;
     size_t i;
 
-    fputs("<div class=\"scroll\"><table><tr><th>codec</th><th class=\"text\">cipher</th><th>ratio"
-          "</th><th>encode</th><th>decode</th><th>p99 encode</th><th>encode MB/s</th>"
-          "<th>decode MB/s</th></tr>\n",
-          out);
+    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
+    {
+        const char *text = report_string(row, member);
+
+        if (report_number(row, member) > 0 || (*text && strcmp(text, "none") != 0))
+            return true;
+    }
+    return false;
+}
+
+static void cell_bytes(FILE *out, double bytes)
+{
+    char text[32];
+
+    html_tag(out, "<td>", bytes > 0 ? svg_bytes(bytes, text) : "", "</td>");
+}
+
+static void codec_table(FILE *out, const json_t *rows)
+{
+    bool has_ciphers = is_anywhere(rows, "cipher");
+    bool has_dictionaries = is_anywhere(rows, "dictionary_bytes");
+    const json_t *row;
+    size_t i;
+
+    fprintf(out,
+            "<div class=\"scroll\"><table><tr><th>codec</th>%s<th>ratio</th><th>encode</th>"
+            "<th>decode</th><th>p99 encode</th><th>encode MB/s</th><th>decode MB/s</th>%s</tr>\n",
+            has_ciphers ? "<th class=\"text\">cipher</th>" : "",
+            has_dictionaries ? "<th>dictionary</th>" : "");
     json_array_foreach((json_t *)(uintptr_t)rows, i, row)
     {
         double bytes = report_number(row, "bytes_in") / report_number(row, "records");
@@ -87,13 +113,17 @@ static void codec_table(FILE *out, const json_t *rows)
 
         fputs(json_is_true(json_object_get(row, "pareto")) ? "<tr class=\"front\">" : "<tr>", out);
         html_tag(out, "<td>", report_string(row, "codec"), "</td>");
-        html_tag(out, "<td class=\"text\">", report_string(row, "cipher"), "</td>");
+        if (has_ciphers)
+            html_tag(out, "<td class=\"text\">", report_string(row, "cipher"), "</td>");
         fprintf(out, "<td>%.2f\303\227</td>", report_number(row, "ratio"));
         html_cell_time(out, row, "encode_ns");
         html_cell_time(out, row, "decode_ns");
         html_cell_time(out, row, "p99_encode_ns");
-        fprintf(out, "<td>%.0f</td><td>%.0f</td></tr>\n", encode > 0 ? bytes * 1e3 / encode : 0,
+        fprintf(out, "<td>%.0f</td><td>%.0f</td>", encode > 0 ? bytes * 1e3 / encode : 0,
                 decode > 0 ? bytes * 1e3 / decode : 0);
+        if (has_dictionaries)
+            cell_bytes(out, report_number(row, "dictionary_bytes"));
+        fputs("</tr>\n", out);
     }
     fputs("</table></div>\n", out);
 }
