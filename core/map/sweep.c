@@ -4,8 +4,8 @@
 
 /* Of one transaction, commit included. Removing ends with the batch in which its part of the time
  * is up: the commit writes the pages that were changed, which takes about as long again. */
-#define STEP_MS    10
-#define REMOVE_MS  6
+#define STEP_MS    8
+#define REMOVE_MS  5
 #define STEP_ROWS  500
 #define LEAST_ROWS 25
 #define BATCH_ROWS 50

@@ -161,9 +161,9 @@ TEST(sweep, one_step_is_one_short_transaction)
 
 TEST(sweep, step_that_took_too_long_is_followed_by_smaller_ones)
 {
-    CHECK_INT(pdict__step_rows(500, 500, 20), 250);
-    CHECK_INT(pdict__step_rows(500, 100, 20), 50);
-    CHECK_INT(pdict__step_rows(250, 250, 10), 312);
+    CHECK_INT(pdict__step_rows(500, 500, 16), 250);
+    CHECK_INT(pdict__step_rows(500, 100, 16), 50);
+    CHECK_INT(pdict__step_rows(250, 250, 8), 312);
     CHECK_INT(pdict__step_rows(480, 480, 5), 500);
     /* However slow, it goes on. */
     CHECK_INT(pdict__step_rows(25, 25, 3600000), 25);
