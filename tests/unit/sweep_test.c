@@ -1,51 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Sweeping: what has expired goes, what lives stays, whenever and however often it is interrupted. */
-#include "maps.h"
+#include "sweep_fixture.h"
 
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "map/map.h"
-#include "process_fixture.h"
-
-static const char *uri_of(const char *backend, const char *more)
-{
-    char *uri = test_alloc(512);
-
-    snprintf(uri, 512, "%s:%s%s", backend, test_path("a.%s", backend), more);
-    return uri;
-}
-
-static pdict *open_on(const char *uri)
-{
-    pdict_options options = test_options(false);
-    pdict *d;
-
-    CHECK_OK(pdict_open(uri, &options, &d));
-    return d;
-}
-
-static pdict_store *store_on(const char *uri)
-{
-    pdict_options options = test_options(false);
-    pdict_store *store;
-
-    CHECK_OK(pdict_store_open(uri, &options, &store));
-    return store;
-}
-
-/* Rows that are stored, expired ones included. */
-static uint64_t stored(const char *uri)
-{
-    pdict_verify_result result = PDICT_VERIFY_RESULT_INIT;
-    pdict_store *store = store_on(uri);
-
-    CHECK_OK(pdict_verify(store, NULL, &result));
-    CHECK_INT(result.findings, 0);
-    pdict_store_close(store);
-    return result.records;
-}
 
 static uint64_t expire(const char *uri, int64_t budget_ms)
 {
@@ -73,19 +33,6 @@ static void fill(pdict *d, int count, int64_t ttl_ms)
     }
     how.times = times;
     CHECK_OK(pdict_put_many(d, pairs, (size_t)count, &how, NULL));
-}
-
-static void for_each_backend(void (*check)(const char *backend))
-{
-    static const char *const backends[] = { "memory", "sqlite", "lmdb" };
-    pdict_info info = PDICT_INFO_INIT;
-
-    for (size_t i = 0; i < 3; i++) {
-        for (size_t cursor = 0; pdict_info_next(&cursor, &info) == PDICT_OK;) {
-            if (info.kind == PDICT_INFO_BACKEND && strcmp(info.name, backends[i]) == 0)
-                check(backends[i]);
-        }
-    }
 }
 
 /* ---- on request ---- */
@@ -391,53 +338,3 @@ TEST(sweep, what_another_process_has_swept_is_gone_from_the_cache_and_the_rest_s
 }
 
 /* ---- interrupted ---- */
-
-static void wait_some(unsigned turns)
-{
-    for (unsigned i = 0; i < turns; i++)
-        sched_yield();
-}
-
-static void check_killed(const char *backend)
-{
-    enum {
-        ROUNDS = TEST_IS_SLOW ? 5 : 50
-    };
-    const char *uri = uri_of(backend, "?sweep=manual&durability=ordered");
-    unsigned random = 12345;
-
-    if (strcmp(backend, "memory") == 0)
-        return;
-    for (int round = 0; round < ROUNDS; round++) {
-        pdict *d = open_on(uri);
-        pid_t child;
-
-        fill(d, 1000, 1000);
-        pdict_close(d);
-        test_now_ms += 1000;
-        child = fork();
-        if (child == 0) {
-            expire(uri, -1);
-            _exit(0);
-        }
-        random = random * 1103515245 + 12345;
-        wait_some(random >> 16 & 1023);
-        kill(child, SIGKILL);
-        CHECK(waitpid(child, NULL, 0) == child);
-        stored(uri);
-        d = open_on(uri);
-        CHECK_INT(count_of(d), 500);
-        for (int i = 0; i < 1000; i++) {
-            char key[16];
-
-            snprintf(key, sizeof(key), "key %d", i);
-            check_value(d, key, i % 2 ? NULL : "a value of some bytes");
-        }
-        pdict_close(d);
-    }
-}
-
-TEST(sweep, killed_sweep_loses_nothing_alive_and_returns_nothing_dead)
-{
-    for_each_backend(check_killed);
-}
