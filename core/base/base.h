@@ -134,6 +134,8 @@ int64_t pdict__system_now_ms(void *ctx);
 int64_t pdict__time_add(int64_t base_ms, int64_t delta_ms);
 /* A steady clock for deadlines, from an arbitrary origin. */
 int64_t pdict__steady_ms(void);
+/* The same in microseconds. */
+int64_t pdict__steady_us(void);
 /* The same by its last tick, 1-4 ms ago, for a fifth of the cost. */
 int64_t pdict__steady_coarse_ms(void);
 /* Time since the boot, also while the machine sleeps; nobody can set it. */

@@ -30,6 +30,14 @@ int64_t pdict__steady_ms(void)
     return read_ms(CLOCK_MONOTONIC);
 }
 
+int64_t pdict__steady_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 int64_t pdict__steady_coarse_ms(void)
 {
     return read_ms(CLOCK_MONOTONIC_COARSE);

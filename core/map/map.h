@@ -444,8 +444,9 @@ struct swept {
     int64_t next_ms; /* when the next row expires, as far as known; INT64_MAX: none does */
 };
 
-/* How many rows the next step may remove, after one that might have removed `rows`. */
-unsigned pdict__step_rows(unsigned rows, uint64_t removed, int64_t took_ms);
+/* What a row of a step takes, once another step is known; how many rows the next may remove then. */
+unsigned pdict__row_us(unsigned row_us, uint64_t removed, int64_t took_us);
+unsigned pdict__step_rows(unsigned row_us);
 /* One transaction of some ten milliseconds at most. PDICT_BUSY: others kept writing. */
 int pdict__sweep_step(struct store *store, int64_t timeout_ms, struct swept *swept);
 /* Give back a bit of the space that rows left behind, where that is cheap; *has_more: go on. */

@@ -4,8 +4,8 @@
 
 /* Of one transaction, commit included. Removing ends with the batch in which its part of the time
  * is up: the commit writes the pages that were changed, which takes about as long again. */
-#define STEP_MS    8
-#define REMOVE_MS  5
+#define STEP_US    8000
+#define REMOVE_US  5000
 #define STEP_ROWS  500
 #define LEAST_ROWS 25
 #define BATCH_ROWS 50
@@ -49,17 +49,29 @@ struct step {
     uint32_t map;
     struct lifetimes lifetimes;
     unsigned most; /* rows */
-    int64_t begun_ms;
+    int64_t begun_us;
     struct swept *swept;
 };
 
-unsigned pdict__step_rows(unsigned rows, uint64_t removed, int64_t took_ms)
+/* A step that had to wait for the processor says little about rows, so the least that was seen
+ * counts, and is forgotten by and by. */
+unsigned pdict__row_us(unsigned row_us, uint64_t removed, int64_t took_us)
 {
-    uint64_t next = took_ms > STEP_MS ? removed * STEP_MS / (uint64_t)took_ms : rows + rows / 4;
+    uint64_t now_us = removed > 0 && took_us > 0 ? (uint64_t)took_us / removed + 1 : row_us;
+    uint64_t most_us = (uint64_t)row_us + row_us / 4 + 1;
 
-    if (next > STEP_ROWS)
+    if (now_us > STEP_US)
+        now_us = STEP_US;
+    return (unsigned)(row_us == 0 || now_us < most_us ? now_us : most_us);
+}
+
+unsigned pdict__step_rows(unsigned row_us)
+{
+    unsigned rows = row_us > 0 ? STEP_US / row_us : STEP_ROWS;
+
+    if (rows > STEP_ROWS)
         return STEP_ROWS;
-    return next < LEAST_ROWS ? LEAST_ROWS : (unsigned)next;
+    return rows < LEAST_ROWS ? LEAST_ROWS : rows;
 }
 
 /* What has expired by then may go: values that may be returned stale stay a while longer. */
@@ -77,7 +89,7 @@ static pdict_scan due_at(int64_t now_ms)
 }
 
 static int sweep_scan(struct step *step, struct store *store, void *txn, const pdict_scan *scan,
-                      int64_t until_ms)
+                      int64_t until_us)
 {
     struct erasure erasure = { .scan = *scan, .why = PDICT_REMOVED_EXPIRED };
     size_t left;
@@ -91,7 +103,7 @@ static int sweep_scan(struct step *step, struct store *store, void *txn, const p
         step->swept->removed += erasure.count;
         step->swept->has_more = erasure.count == erasure.most;
     } while (step->swept->has_more && step->swept->removed < step->most &&
-             pdict__steady_ms() < until_ms);
+             pdict__steady_us() < until_us);
     return PDICT_OK;
 }
 
@@ -99,17 +111,17 @@ static int sweep_scan(struct step *step, struct store *store, void *txn, const p
 static int sweep_inside(void *ctx, struct store *store, void *txn)
 {
     struct step *step = ctx;
-    int64_t until_ms, now_ms = sweep_now(store);
+    int64_t until_us, now_ms = sweep_now(store);
     pdict_scan expired = due_at(now_ms), unused;
     int status;
 
-    step->begun_ms = pdict__steady_ms();
-    until_ms = step->begun_ms + REMOVE_MS;
-    status = sweep_scan(step, store, txn, &expired, until_ms);
+    step->begun_us = pdict__steady_us();
+    until_us = step->begun_us + REMOVE_US;
+    status = sweep_scan(step, store, txn, &expired, until_us);
     if (status != PDICT_OK || step->swept->removed == step->most ||
         !pdict__unused_scan(&step->lifetimes, now_ms, &unused))
         return status;
-    return sweep_scan(step, store, txn, &unused, until_ms);
+    return sweep_scan(step, store, txn, &unused, until_us);
 }
 
 /* When the first row of a map expires; INT64_MAX: none does. */
@@ -202,19 +214,16 @@ static int commit_step(struct store *store, int64_t timeout_ms, struct step *ste
                              .ctx = step,
                              .keeps_rows = true,
                              .leaves_log = true };
-    atomic_uint *rows = &store->sweeper.step_rows;
+    atomic_uint *known = &store->sweeper.row_us;
+    unsigned row_us = atomic_load_explicit(known, memory_order_relaxed);
     int status;
 
-    step->most = atomic_load_explicit(rows, memory_order_relaxed);
-    if (step->most == 0)
-        step->most = STEP_ROWS;
+    step->most = pdict__step_rows(row_us);
     status = pdict__commit(store, &commit);
     if (status != PDICT_OK)
         return status;
-    atomic_store_explicit(
-        rows,
-        pdict__step_rows(step->most, step->swept->removed, pdict__steady_ms() - step->begun_ms),
-        memory_order_relaxed);
+    row_us = pdict__row_us(row_us, step->swept->removed, pdict__steady_us() - step->begun_us);
+    atomic_store_explicit(known, row_us, memory_order_relaxed);
     return PDICT_OK;
 }
 

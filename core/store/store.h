@@ -123,7 +123,7 @@ struct sweeper {
     struct chore chore;
     bool is_auto;
     atomic_bool is_on;
-    atomic_uint step_rows; /* what a step may remove; 0: none was made yet */
+    atomic_uint row_us; /* what a row of a step takes, about; 0: none was made yet */
     /* Of the chore alone. */
     struct jump_guard guard;
     bool may_shrink;     /* rows went, so there may be space to give back */

@@ -106,15 +106,23 @@ TEST(sweep, one_step_is_one_short_transaction)
     for_each_backend(check_budget);
 }
 
-TEST(sweep, step_that_took_too_long_is_followed_by_smaller_ones)
+TEST(sweep, steps_of_rows_that_take_long_remove_fewer)
 {
-    CHECK_INT(pdict__step_rows(500, 500, 16), 250);
-    CHECK_INT(pdict__step_rows(500, 100, 16), 50);
-    CHECK_INT(pdict__step_rows(250, 250, 8), 312);
-    CHECK_INT(pdict__step_rows(480, 480, 5), 500);
+    unsigned row_us = pdict__row_us(0, 500, 5000);
+
+    CHECK_INT(pdict__step_rows(0), 500);
+    CHECK_INT(pdict__step_rows(row_us), 500);
+    CHECK_INT(pdict__step_rows(pdict__row_us(0, 500, 20000)), 195);
     /* However slow, it goes on. */
-    CHECK_INT(pdict__step_rows(25, 25, 3600000), 25);
-    CHECK(pdict__step_rows(25, 25, 1) > 25);
+    CHECK_INT(pdict__step_rows(pdict__row_us(0, 1, INT64_MAX)), 25);
+    /* A step that was held up once is not believed, and a disk that is slow is by and by. */
+    row_us = pdict__row_us(row_us, 500, 500000);
+    CHECK_INT(pdict__step_rows(row_us), 500);
+    for (int i = 0; i < 20; i++)
+        row_us = pdict__row_us(row_us, 500, 500000);
+    CHECK_INT(pdict__step_rows(row_us), 25);
+    CHECK_INT(pdict__step_rows(pdict__row_us(row_us, 25, 250)), 500);
+    CHECK_INT(pdict__row_us(row_us, 0, 100), row_us);
 }
 
 TEST(sweep, step_folds_in_the_log_that_has_grown)
