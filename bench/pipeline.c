@@ -62,7 +62,7 @@ static pdict *open_map(const char *codecs, int is_sealed)
 
     if (is_sealed)
         options.key = pdict_bytes(key_bytes, sizeof(key_bytes));
-    snprintf(uri, sizeof(uri), "memory:%s?codecs=%s", codecs, codecs);
+    snprintf(uri, sizeof(uri), "memory:%s?codecs=%s&cache=off", codecs, codecs);
     if (pdict_open(uri, &options, &d) != PDICT_OK)
         stop(codecs);
     return d;

@@ -16,7 +16,23 @@
 
 size_t pdict__entry_size(const struct entry *entry)
 {
+    if (entry->flags & ENTRY_DECODED)
+        return entry_decoded_at(entry) + sizeof(struct decoded *);
     return entry_value_at(entry->flags & ENTRY_TIMES, entry->key_size) + entry->value_size;
+}
+
+size_t pdict__entry_decoded_size(const struct entry *entry)
+{
+    size_t size = 0;
+
+    for (const struct decoded *at = entry_first_decoded(entry); at; at = at->next)
+        size += at->size;
+    return size;
+}
+
+bool pdict__cache_takes(const struct cache *cache, size_t size)
+{
+    return size <= atomic_load_explicit(&cache->budget, memory_order_relaxed) / ENTRY_SHARE;
 }
 
 static bool fits(const struct cache *cache, const struct entry_plan *plan)
@@ -24,25 +40,26 @@ static bool fits(const struct cache *cache, const struct entry_plan *plan)
     int64_t created_ms = plan->created_ms;
 
     return plan->key.size <= ENTRY_KEY_MOST && plan->value.size <= UINT32_MAX &&
-           plan->key.size + plan->value.size <=
-               atomic_load_explicit(&cache->budget, memory_order_relaxed) / ENTRY_SHARE &&
+           pdict__cache_takes(cache, plan->key.size + plan->value.size) &&
            created_ms >= -((int64_t)1 << 47) && created_ms < (int64_t)1 << 47;
 }
 
 struct entry *pdict__entry_new(struct cache *cache, const struct entry_plan *plan)
 {
     uint8_t times = plan->until_ms != 0 ? ENTRY_IDLE : plan->expires_ms != 0 ? ENTRY_EXPIRES : 0;
-    size_t value_at = entry_value_at(times, plan->key.size);
+    struct entry head = { .value_size = (uint32_t)plan->value.size,
+                          .key_size = (uint16_t)plan->key.size,
+                          .flags = plan->flags | times };
     struct entry *entry;
 
     if (!fits(cache, plan))
         return NULL;
-    entry = pdict__slab_take(&cache->slab, value_at + plan->value.size);
+    entry = pdict__slab_take(&cache->slab, pdict__entry_size(&head));
     if (!entry)
         return NULL;
-    entry->value_size = (uint32_t)plan->value.size;
-    entry->key_size = (uint16_t)plan->key.size;
-    entry->flags = plan->flags | times;
+    entry->value_size = head.value_size;
+    entry->key_size = head.key_size;
+    entry->flags = head.flags;
     atomic_init(&entry->visited, VISITED_NOT);
     entry->version = plan->version;
     atomic_init(&entry->stamp, (uint64_t)plan->created_ms << 16);
@@ -52,7 +69,9 @@ struct entry *pdict__entry_new(struct cache *cache, const struct entry_plan *pla
         atomic_init(entry_until(entry), plan->until_ms);
     pdict__copy((uint8_t *)entry_key(entry), plan->key.data, plan->key.size);
     if (plan->value.data)
-        memcpy((uint8_t *)entry + value_at, plan->value.data, plan->value.size);
+        memcpy((uint8_t *)entry_value(entry), plan->value.data, plan->value.size);
+    if (entry->flags & ENTRY_DECODED)
+        atomic_init(entry_decoded(entry), NULL);
     return entry;
 }
 
@@ -63,14 +82,26 @@ void pdict__entry_stamp(struct entry *entry, int64_t created_ms, uint16_t floor)
 
 void pdict__entry_free(struct cache *cache, struct entry *entry)
 {
+    struct decoded *decoded = entry_first_decoded(entry);
     size_t size = pdict__entry_size(entry);
 
+    while (decoded) {
+        struct decoded *next = decoded->next;
+
+        decoded->free(decoded);
+        decoded = next;
+    }
     if (cache->wipes)
         explicit_bzero(entry, size);
     pdict__slab_give(&cache->slab, entry, size);
 }
 
 /* ---- unlinked entries; under retired_lock ---- */
+
+static size_t whole_size(const struct entry *entry)
+{
+    return pdict__entry_size(entry) + pdict__entry_decoded_size(entry);
+}
 
 static int compare(const void *a, const void *b)
 {
@@ -116,7 +147,7 @@ static void reclaim_locked(struct cache *cache)
     pdict__hazard_barrier();
     n_pinned = part_pinned(cache->retired, cache->n_retired);
     for (size_t i = n_pinned; i < cache->n_retired; i++) {
-        cache->retired_bytes -= pdict__entry_size(cache->retired[i]);
+        cache->retired_bytes -= whole_size(cache->retired[i]);
         pdict__entry_free(cache, cache->retired[i]);
     }
     cache->n_retired = n_pinned;
@@ -166,7 +197,7 @@ void pdict__entry_retire(struct cache *cache, struct entry *entry)
     pthread_mutex_lock(&cache->retired_lock);
     cache->n_reserved--;
     cache->retired[cache->n_retired++] = entry;
-    cache->retired_bytes += pdict__entry_size(entry);
+    cache->retired_bytes += whole_size(entry);
     pthread_mutex_unlock(&cache->retired_lock);
 }
 

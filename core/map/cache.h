@@ -24,12 +24,20 @@
 #define PDICT__WITHIN inline
 #endif
 
-/* ---- entries: never change once they can be found, but for two atomics ---- */
+/* What was decoded out of the value of an entry, which it goes with. */
+struct decoded {
+    struct decoded *next;
+    size_t size; /* of the budget that it takes */
+    void (*free)(struct decoded *decoded);
+};
+
+/* ---- entries: never change once they can be found, but for a few atomics ---- */
 
 enum entry_flag {
     ENTRY_ABSENT = 1,  /* the key is known to be absent: no value */
     ENTRY_EXPIRES = 8, /* its value is the size of the field */
-    ENTRY_IDLE = 16    /* instead, where entries go unused: that field and another */
+    ENTRY_IDLE = 16,   /* instead, where entries go unused: that field and another */
+    ENTRY_DECODED = 32 /* behind the value is where that leads which was decoded out of it */
 };
 
 #define ENTRY_TIMES (ENTRY_EXPIRES | ENTRY_IDLE)
@@ -41,7 +49,7 @@ struct entry {
     _Atomic uint8_t visited; /* since the hand of the eviction last came by, and when: access.h */
     uint64_t version;
     _Atomic uint64_t stamp; /* created_ms << 16 | the floor at which it was last known to be true */
-    uint8_t bytes[];        /* [expires_ms, [until_ms]], key, up to 7 bytes, value */
+    uint8_t bytes[]; /* [expires_ms, [until_ms]], key, up to 7 bytes, value[, up to 7, decoded] */
 };
 
 #define CACHE_LINE 64
@@ -65,6 +73,27 @@ static inline size_t entry_value_at(size_t times_size, size_t key_size)
 static inline const uint8_t *entry_value(const struct entry *entry)
 {
     return (const uint8_t *)entry + entry_value_at(entry->flags & ENTRY_TIMES, entry->key_size);
+}
+
+static inline size_t entry_decoded_at(const struct entry *entry)
+{
+    size_t value_at = entry_value_at(entry->flags & ENTRY_TIMES, entry->key_size);
+
+    return (value_at + entry->value_size + 7) & ~(size_t)7;
+}
+
+/* Of ENTRY_DECODED: a list that only grows, under the lock of the shard. */
+static inline _Atomic(struct decoded *) *entry_decoded(const struct entry *entry)
+{
+    return (_Atomic(struct decoded *) *)((uint8_t *)entry + entry_decoded_at(entry));
+}
+
+/* The list of any entry, for readers who have it pinned. */
+static inline struct decoded *entry_first_decoded(const struct entry *entry)
+{
+    return entry->flags & ENTRY_DECODED
+               ? atomic_load_explicit(entry_decoded(entry), memory_order_acquire)
+               : NULL;
 }
 
 static inline int64_t entry_expires_ms(const struct entry *entry)
@@ -234,6 +263,9 @@ void pdict__cache_grow(struct cache *cache, size_t budget);
 /* Forget everything. */
 void pdict__cache_clear(struct cache *cache);
 
+/* Is something not too large a part of it? */
+bool pdict__cache_takes(const struct cache *cache, size_t size);
+
 /* What an entry is to be made of; value.data NULL: to be filled in by the caller. */
 struct entry_plan {
     pdict_slice key;
@@ -241,7 +273,7 @@ struct entry_plan {
     uint64_t version;
     int64_t created_ms, expires_ms;
     int64_t until_ms; /* 0: entries of the map do not go unused */
-    uint8_t flags;    /* ENTRY_ABSENT or 0 */
+    uint8_t flags;    /* ENTRY_ABSENT, ENTRY_DECODED or 0 */
 };
 
 /* An entry that cannot be found yet. NULL: it does not fit, or no memory; no error text. */
@@ -253,6 +285,8 @@ void pdict__entry_free(struct cache *cache, struct entry *entry);
 /* The same, once no hazard slot names it. */
 void pdict__entry_retire(struct cache *cache, struct entry *entry);
 size_t pdict__entry_size(const struct entry *entry);
+/* What was decoded out of it takes so much more. */
+size_t pdict__entry_decoded_size(const struct entry *entry);
 /* Room to retire one more, which then cannot fail; false: no memory. */
 bool pdict__retired_reserve(struct cache *cache);
 void pdict__retired_unreserve(struct cache *cache);
@@ -262,6 +296,14 @@ void pdict__cache_reclaim(struct cache *cache);
 extern atomic_bool pdict__cache_has_orphans;
 /* Free what caches without a map have left, where the last view is gone. */
 void pdict__cache_reap(void);
+
+/* ---- cache_arrays.c: memory of buckets ---- */
+
+/* 2^log empty ones. NULL: no memory, without an error text. */
+struct bucket *pdict__array_new(struct cache *cache, unsigned log);
+/* A reader may have found them a moment ago, and look into them yet. */
+void pdict__array_retire(struct cache *cache, const struct bucket *buckets);
+void pdict__arrays_free(struct cache *cache);
 
 /* ---- cache_table.c ---- */
 
@@ -277,6 +319,11 @@ struct entry *pdict__cache_find(const struct cache *cache, uint64_t hash, pdict_
  * still the caller's. */
 bool pdict__cache_insert(struct cache *cache, uint64_t hash, struct entry *entry,
                          const struct ticket *ticket);
+/* Let the entry that the slot pins keep what was decoded out of it, if it still leads the same as
+ * when the caller looked: `seen`. The slot may pin another entry in its place then, with the same
+ * key and value. False: what was decoded is still the caller's. */
+bool pdict__cache_keep(struct cache *cache, hazard_slot *slot, const struct decoded *seen,
+                       struct decoded *decoded);
 /* The entry, pinned by the caller, has turned out to be true as of the ticket. */
 void pdict__cache_confirm(struct cache *cache, uint64_t hash, struct entry *entry,
                           const struct ticket *ticket);

@@ -2,9 +2,6 @@
 /* The table of a cache: buckets of a cache line, found without a lock; eviction by SIEVE. */
 #include "map/cache.h"
 
-#include <stdlib.h>
-#include <sys/mman.h>
-
 /* Full at so many percent of all slots. */
 #define LOAD_MOST 75
 
@@ -12,16 +9,6 @@
 #define LAST_LOG  28
 
 #define HOLE UINT32_MAX
-
-/* Arrays from this size on are mapped, so that their memory can go while their addresses stay. */
-#define MAPPED_FROM 4096
-
-struct array {
-    struct array *next;
-    void *memory;
-    size_t size;
-    bool is_mapped;
-};
 
 /* A shard that has nothing yet. */
 static _Alignas(64) struct bucket no_buckets;
@@ -31,61 +18,7 @@ static uintptr_t table_of(const struct cache *cache, const struct shard *shard)
     return atomic_load_explicit(&cache->tables[shard - cache->shards], memory_order_relaxed);
 }
 
-/* ---- memory of buckets ---- */
-
-static void *array_memory(struct cache *cache, struct array *array)
-{
-    array->is_mapped = array->size >= MAPPED_FROM && pdict__allocator_is_system(&cache->allocator);
-    if (array->is_mapped) {
-        array->memory =
-            mmap(NULL, array->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        return array->memory == MAP_FAILED ? NULL : array->memory;
-    }
-    array->memory =
-        cache->allocator.allocate(cache->allocator.ctx, array->size + sizeof(struct bucket));
-    if (!array->memory)
-        return NULL;
-    memset(array->memory, 0, array->size + sizeof(struct bucket));
-    return (void *)(((uintptr_t)array->memory + 63) & ~(uintptr_t)63);
-}
-
-static struct bucket *array_new(struct cache *cache, unsigned log)
-{
-    struct array *array = cache->allocator.allocate(cache->allocator.ctx, sizeof(*array));
-    void *buckets = NULL;
-
-    if (array) {
-        array->size = sizeof(struct bucket) << log;
-        buckets = array_memory(cache, array);
-    }
-    if (!buckets) {
-        pdict__free(&cache->allocator, array);
-        return NULL;
-    }
-    pthread_mutex_lock(&cache->arrays_lock);
-    array->next = cache->arrays;
-    cache->arrays = array;
-    pthread_mutex_unlock(&cache->arrays_lock);
-    atomic_fetch_add_explicit(&cache->bytes, array->size, memory_order_relaxed);
-    return buckets;
-}
-
-/* A reader may have read the table's word a moment ago: what it finds here then must be buckets,
- * and empty ones will do. */
-static void array_retire(struct cache *cache, const struct bucket *buckets)
-{
-    struct array *array;
-
-    pthread_mutex_lock(&cache->arrays_lock);
-    for (array = cache->arrays; array; array = array->next) {
-        if (array->is_mapped && array->memory == buckets) {
-            madvise(array->memory, array->size, MADV_DONTNEED);
-            atomic_fetch_sub_explicit(&cache->bytes, array->size, memory_order_relaxed);
-            break;
-        }
-    }
-    pthread_mutex_unlock(&cache->arrays_lock);
-}
+/* ---- all shards ---- */
 
 void pdict__cache_tables_init(struct cache *cache)
 {
@@ -98,21 +31,11 @@ void pdict__cache_tables_init(struct cache *cache)
 
 void pdict__cache_tables_free(struct cache *cache)
 {
-    struct array *array;
-
-    while ((array = cache->arrays)) {
-        cache->arrays = array->next;
-        if (array->is_mapped)
-            munmap(array->memory, array->size);
-        else
-            pdict__free(&cache->allocator, array->memory);
-        pdict__free(&cache->allocator, array);
-    }
     for (size_t i = 0; i < SHARDS; i++) {
         pdict__free(&cache->allocator, cache->shards[i].queue);
         pthread_mutex_destroy(&cache->shards[i].lock);
     }
-    pthread_mutex_destroy(&cache->arrays_lock);
+    pdict__arrays_free(cache);
 }
 
 /* ---- finding ---- */
@@ -349,18 +272,18 @@ static void grow(struct cache *cache, struct shard *shard)
 {
     uintptr_t old = table_of(cache, shard), new;
     unsigned log = table_buckets(old) == &no_buckets ? FIRST_LOG : (unsigned)(old & 63) + 1;
-    struct bucket *buckets = log <= LAST_LOG ? array_new(cache, log) : NULL;
+    struct bucket *buckets = log <= LAST_LOG ? pdict__array_new(cache, log) : NULL;
 
     if (!buckets)
         return;
     new = (uintptr_t)buckets | log;
     if (!move_all(cache, shard, old, new)) {
-        array_retire(cache, buckets);
+        pdict__array_retire(cache, buckets);
         return;
     }
     renumber(cache, shard, old, new);
     atomic_store_explicit(&cache->tables[shard - cache->shards], new, memory_order_seq_cst);
-    array_retire(cache, table_buckets(old));
+    pdict__array_retire(cache, table_buckets(old));
 }
 
 static bool is_full(const struct cache *cache, const struct shard *shard)
@@ -373,18 +296,20 @@ static bool is_full(const struct cache *cache, const struct shard *shard)
 
 /* ---- eviction ---- */
 
+static size_t cost_of(const struct cache *cache, const struct entry *entry)
+{
+    return pdict__slab_charge(&cache->slab, pdict__entry_size(entry)) +
+           pdict__entry_decoded_size(entry);
+}
+
 static void charge(struct cache *cache, const struct entry *entry)
 {
-    atomic_fetch_add_explicit(&cache->bytes,
-                              pdict__slab_charge(&cache->slab, pdict__entry_size(entry)),
-                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&cache->bytes, cost_of(cache, entry), memory_order_relaxed);
 }
 
 static void discharge(struct cache *cache, const struct entry *entry)
 {
-    atomic_fetch_sub_explicit(&cache->bytes,
-                              pdict__slab_charge(&cache->slab, pdict__entry_size(entry)),
-                              memory_order_relaxed);
+    atomic_fetch_sub_explicit(&cache->bytes, cost_of(cache, entry), memory_order_relaxed);
 }
 
 static void remove_at(struct cache *cache, struct shard *shard, size_t at)
@@ -463,6 +388,12 @@ static void evict_elsewhere(struct cache *cache, unsigned from)
 
 /* ---- what others do with the table ---- */
 
+static struct entry *held_by(const struct place *place)
+{
+    return slot_entry(
+        atomic_load_explicit(&place->bucket->slots[place->slot], memory_order_relaxed));
+}
+
 static bool replace(struct cache *cache, const struct place *place, struct entry *entry)
 {
     _Atomic uint64_t *slot = &place->bucket->slots[place->slot];
@@ -527,6 +458,86 @@ bool pdict__cache_insert(struct cache *cache, uint64_t hash, struct entry *entry
     pdict__cache_reclaim(cache);
     return is_in;
 }
+
+/* ---- what was decoded out of an entry ---- */
+
+/* One with room for it, and all else the same. */
+static struct entry *copy_of(struct cache *cache, const struct entry *entry)
+{
+    struct entry_plan plan = { .key = { entry_key(entry), entry->key_size },
+                               .value = { entry_value(entry), entry->value_size },
+                               .version = entry->version,
+                               .created_ms = entry_created_ms(entry),
+                               .expires_ms = entry_expires_ms(entry),
+                               .flags = ENTRY_DECODED };
+
+    if (entry->flags & ENTRY_IDLE)
+        plan.until_ms = atomic_load_explicit(entry_until(entry), memory_order_relaxed);
+    return pdict__entry_new(cache, &plan);
+}
+
+/* The copy takes the place of the entry, in its bucket and in the slot. */
+static bool exchange(struct cache *cache, const struct place *place, hazard_slot *slot,
+                     struct entry *entry, struct entry *copy, struct decoded *decoded)
+{
+    atomic_store_explicit(entry_decoded(copy), decoded, memory_order_relaxed);
+    atomic_store_explicit(&copy->stamp, atomic_load_explicit(&entry->stamp, memory_order_relaxed),
+                          memory_order_relaxed);
+    pdict__hazard_pin(slot, copy);
+    if (replace(cache, place, copy))
+        return true;
+    pdict__hazard_pin(slot, entry);
+    atomic_store_explicit(entry_decoded(copy), NULL, memory_order_relaxed);
+    return false;
+}
+
+/* `copy` is NULL where the entry has the room. */
+static bool keep_locked(struct cache *cache, uint64_t hash, hazard_slot *slot, struct entry *copy,
+                        const struct decoded *seen, struct decoded *decoded)
+{
+    struct shard *shard = &cache->shards[hash_shard(hash)];
+    struct entry *entry = atomic_load_explicit(slot, memory_order_relaxed);
+    pdict_slice key = { entry_key(entry), entry->key_size };
+    struct place place;
+
+    if (atomic_load_explicit(&cache->is_closed, memory_order_relaxed) ||
+        !locate(table_of(cache, shard), hash, key, &place) || held_by(&place) != entry ||
+        entry_first_decoded(entry) != seen)
+        return false;
+    decoded->next = (struct decoded *)seen;
+    if (copy && !exchange(cache, &place, slot, entry, copy, decoded))
+        return false;
+    if (!copy) {
+        atomic_store_explicit(entry_decoded(entry), decoded, memory_order_release);
+        atomic_fetch_add_explicit(&cache->bytes, decoded->size, memory_order_relaxed);
+    }
+    evict_from(cache, shard, copy ? copy : entry);
+    return true;
+}
+
+bool pdict__cache_keep(struct cache *cache, hazard_slot *slot, const struct decoded *seen,
+                       struct decoded *decoded)
+{
+    const struct entry *entry = atomic_load_explicit(slot, memory_order_relaxed);
+    uint64_t hash = pdict__cache_hash(cache, (pdict_slice){ entry_key(entry), entry->key_size });
+    bool has_room = entry->flags & ENTRY_DECODED, is_kept;
+    struct entry *copy = has_room ? NULL : copy_of(cache, entry);
+
+    if (!has_room && !copy)
+        return false;
+    pthread_mutex_lock(&cache->shards[hash_shard(hash)].lock);
+    is_kept = pdict__cache_takes(cache, decoded->size) &&
+              keep_locked(cache, hash, slot, copy, seen, decoded);
+    pthread_mutex_unlock(&cache->shards[hash_shard(hash)].lock);
+    if (copy && !is_kept)
+        pdict__entry_free(cache, copy);
+    if (is_over(cache))
+        evict_elsewhere(cache, hash_shard(hash));
+    pdict__cache_reclaim(cache);
+    return is_kept;
+}
+
+/* ---- belief ---- */
 
 static uint64_t with_floor(uint64_t stamp, uint16_t floor)
 {

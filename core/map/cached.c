@@ -211,7 +211,8 @@ struct entry *pdict__cache_look(const pdict *d, pdict_slice key, struct cache_lo
     struct cache_counters *counters;
     struct entry *entry;
 
-    *look = (struct cache_look){ .hash = pdict__cache_hash(d->cache, key) };
+    *look = (struct cache_look){ .hash = pdict__cache_hash(d->cache, key),
+                                 .settings = pdict__settings(d->map) };
     look->slot = pdict__hazard_take();
     if (!look->slot)
         return NULL;
@@ -315,7 +316,7 @@ static void offer(const pdict *d, const struct cache_look *look, struct entry *e
 static int view_row(const pdict *d, const struct cache_look *look, const pdict_row *row, bool sees,
                     pdict_view *out)
 {
-    struct workbench *bench = pdict__bench_of(d, look->settings);
+    struct workbench *bench = pdict__bench_of(d, look->of_rows);
     struct entry *entry = NULL;
     int status = PDICT_OK;
 
@@ -373,8 +374,10 @@ int pdict__cache_compare(const pdict *d, const struct cache_look *look, struct e
 {
     bool is_gone = status == PDICT_OK && look->until_ms != 0 &&
                    pdict__expired(look->until_ms, pdict__now(&d->cache->clock));
+    /* By other settings the same row may stand for other bytes. */
     bool is_same =
-        entry && (status == PDICT_OK ? is_of_row(entry, row) : (entry->flags & ENTRY_ABSENT) != 0);
+        entry && look->settings == pdict__settings(d->map) &&
+        (status == PDICT_OK ? is_of_row(entry, row) : (entry->flags & ENTRY_ABSENT) != 0);
 
     if (is_same && (entry->flags & ENTRY_IDLE) && !is_gone)
         renew(d, entry, look->until_ms);
@@ -406,7 +409,7 @@ static int read_through(const pdict *d, struct cache_look *look, struct entry *e
     pdict_row row = { .key = key };
     void *reader;
     bool sees;
-    int status = pdict__begin_with(d, &look->settings, &reader);
+    int status = pdict__begin_with(d, &look->of_rows, &reader);
 
     if (status != PDICT_OK) {
         pdict__hazard_release(look->slot);
@@ -443,6 +446,30 @@ int pdict__get_cached(const pdict *d, pdict_slice key, pdict_view *out)
     if (status != PDICT_OK)
         return status;
     status = get_cached(d, key, out);
+    pdict__store_leave();
+    return status;
+}
+
+static int get_hit(const pdict *d, pdict_slice key, pdict_view *out)
+{
+    struct cache_look look;
+    struct entry *entry = pdict__cache_look(d, key, &look);
+
+    if (look.slot && look.is_true)
+        return answer(d, entry, look.slot, out);
+    if (look.slot)
+        pdict__hazard_release(look.slot);
+    return STATUS_UNKNOWN;
+}
+
+int pdict__get_hit(const pdict *d, pdict_slice key, pdict_view *out)
+{
+    int status = pdict__store_enter(d->map->store);
+
+    *out = (pdict_view){ 0 };
+    if (status != PDICT_OK)
+        return status;
+    status = get_hit(d, key, out);
     pdict__store_leave();
     return status;
 }

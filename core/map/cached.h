@@ -14,11 +14,12 @@ void pdict__cache_current(struct store *store, struct ticket *ticket);
 /* One look into the cache. */
 struct cache_look {
     uint64_t hash;
+    const struct settings *settings; /* before it */
     struct ticket ticket;
-    hazard_slot *slot;              /* NULL: no memory for one */
-    bool is_true;                   /* the entry was, at one moment of the call */
-    int64_t until_ms;               /* of the row, once it is read: absent from then on; 0: never */
-    struct generation_ref settings; /* of the snapshot that it is read from */
+    hazard_slot *slot;             /* NULL: no memory for one */
+    bool is_true;                  /* the entry was, at one moment of the call */
+    int64_t until_ms;              /* of the row, once it is read: absent from then on; 0: never */
+    struct generation_ref of_rows; /* the settings of the snapshot that it is read from */
 };
 
 /* The entry of a key, pinned with look->slot; NULL: none. */
@@ -36,10 +37,13 @@ bool pdict__snapshot_sees(const struct store *store, void *reader, const struct 
 /* d->cache is not NULL. */
 int pdict__get_cached(const pdict *d, pdict_slice key, pdict_view *out);
 
+/* Only what the cache knows is true; else STATUS_UNKNOWN, and nothing is read or cached. */
+int pdict__get_hit(const pdict *d, pdict_slice key, pdict_view *out);
+
 /* Does the cache know at once whether the key is there? */
 bool pdict__peek_cached(const pdict *d, pdict_slice key, bool *is_there);
 
-/* Of many keys: what the cache does not know of one. */
+/* What the cache does not know. */
 #define STATUS_UNKNOWN 1
 
 /* What the cache knows of many keys at one instant, that of the ticket; the others are
@@ -68,6 +72,11 @@ void pdict__publish(struct store *store, const struct group *group);
 static inline void *pdict__view_pin_slot(hazard_slot *slot)
 {
     return (void *)((uintptr_t)slot | 1); // NOLINT
+}
+
+static inline bool pdict__view_has_slot(void *pin)
+{
+    return (uintptr_t)pin & 1;
 }
 
 static inline hazard_slot *pdict__view_slot(void *pin)

@@ -19,8 +19,9 @@ static int read_one(const struct many *many, pdict_slice key, pdict_view *out)
 {
     const pdict *d = many->d;
     struct cache_look look = { .hash = pdict__cache_hash(d->cache, key),
+                               .settings = pdict__settings(d->map),
                                .ticket = many->ticket,
-                               .settings = many->settings,
+                               .of_rows = many->settings,
                                .slot = pdict__hazard_take() };
     pdict_row row = { .key = key };
     struct entry *entry;

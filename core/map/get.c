@@ -138,9 +138,11 @@ static PDICT__WITHIN int finish(const pdict *d, struct entry *entry, uint64_t st
 
 static bool is_expired(const struct cache *cache, const struct entry *entry)
 {
-    int64_t now_ms =
-        cache->uses_system_clock ? pdict__system_now_ms(NULL) : pdict__now(&cache->clock);
+    int64_t now_ms;
 
+    if (!(entry->flags & ENTRY_TIMES))
+        return false;
+    now_ms = cache->uses_system_clock ? pdict__system_now_ms(NULL) : pdict__now(&cache->clock);
     return pdict__expired(entry_expires_ms(entry), now_ms);
 }
 
@@ -149,8 +151,8 @@ static bool is_over(const struct cache *cache, const struct entry *entry)
     return (entry->flags & ENTRY_IDLE) && entry_is_over(entry, pdict__now(&cache->clock));
 }
 
-/* The slot pins an entry that is absent, or expires; everything else has been looked at but the
- * token. */
+/* The slot pins an entry that is absent, expires or leads to what was decoded; everything else has
+ * been looked at but the token. */
 static PDICT__APART int get_flagged(const pdict *d, pdict_slice key, pdict_view *out,
                                     hazard_slot *slot, uint64_t gen)
 {

@@ -162,10 +162,9 @@ static int show(const pdict *d, struct workbench *bench, const pdict_row *row,
     return reader_fn(ctx, &view);
 }
 
-int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader_fn, void *ctx)
+static int show_row(const pdict *d, pdict_slice key, pdict_reader_fn reader_fn, void *ctx)
 {
     int64_t created_ms = 0;
-    struct hidden_key room;
     struct generation_ref settings;
     struct workbench *bench;
     bool is_there;
@@ -173,8 +172,6 @@ int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader_fn, void *c
     pdict_row row;
     int status;
 
-    if ((status = pdict__hide(d, &key, &room)) != PDICT_OK)
-        return status;
     if ((status = pdict__begin_with(d, &settings, &reader)) != PDICT_OK)
         return status;
     status = pdict__row_get(d, reader, key, &row);
@@ -190,6 +187,36 @@ int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader_fn, void *c
     pdict__end(d, reader);
     if (is_there)
         pdict__use(d, key, created_ms);
+    return status;
+}
+
+/* Do values lie in the store as they are? */
+static bool is_plain(const pdict *d)
+{
+    const struct settings *settings = pdict__settings(d->map);
+
+    return !settings->codecs.compressor.codec && !pdict__descriptor_cipher(&settings->descriptor);
+}
+
+int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader_fn, void *ctx)
+{
+    struct hidden_key room;
+    pdict_view view, shown;
+    int status;
+
+    if ((status = pdict__hide(d, &key, &room)) != PDICT_OK)
+        return status;
+    if (!d->cache || d->cache->is_sealed)
+        return show_row(d, key, reader_fn, ctx);
+    status = is_plain(d) ? pdict__get_hit(d, key, &view) : pdict__get_cached(d, key, &view);
+    if (status == STATUS_UNKNOWN)
+        return show_row(d, key, reader_fn, ctx);
+    if (status != PDICT_OK)
+        return status;
+    shown = view;
+    shown.pin = NULL;
+    status = reader_fn(ctx, &shown);
+    pdict_view_release(&view);
     return status;
 }
 

@@ -123,12 +123,11 @@ static void clear_cache(struct map *map)
 static void publish(struct map *map, struct settings *settings)
 {
     struct settings *before = pdict__settings(map);
-    bool is_sealed_now = before->seal == SEAL_NONE && settings->seal != SEAL_NONE;
 
-    if (is_sealed_now)
+    if (before->seal == SEAL_NONE && settings->seal != SEAL_NONE) {
         close_cache(map);
-    if (is_sealed_now || before->descriptor.serializer != settings->descriptor.serializer)
         clear_cache(map);
+    }
     settings->before = before;
     atomic_store_explicit(&map->settings, settings, memory_order_release);
 }
@@ -160,6 +159,9 @@ static int replace(struct map *map, const struct stored_map *stored, struct keyr
         settings->seal = before->seal;
     config = pdict__map_pipeline_config(map, settings);
     config.ring = ring;
+    /* Before anybody decodes by the new one. */
+    if (before->descriptor.serializer != settings->descriptor.serializer)
+        clear_cache(map);
     if ((status = pdict__pipeline_renew(map->pipeline, &config)) != PDICT_OK) {
         pdict__settings_free(map, settings);
         return status;

@@ -97,7 +97,7 @@ void pdict_view_release(pdict_view *view)
         return;
     pin = view->pin;
     *view = (pdict_view){ 0 };
-    if (PDICT__RARE(!((uintptr_t)pin & 1))) {
+    if (PDICT__RARE(!pdict__view_has_slot(pin))) {
         release_pin(pin);
         return;
     }

@@ -120,6 +120,15 @@ int pdict_tree_new(const pdict_allocator *allocator, pdict_tree **out)
     return status == PDICT_OK ? pdict__tree_new_secret(&chosen, false, out) : status;
 }
 
+size_t pdict__tree_bytes(const pdict_tree *tree)
+{
+    size_t size = sizeof(*tree) + tree->first_size;
+
+    for (const struct block *block = tree->blocks; block; block = block->next)
+        size += sizeof(*block) + block->size;
+    return size;
+}
+
 void pdict_tree_free(pdict_tree *tree)
 {
     pdict_allocator allocator;

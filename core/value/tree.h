@@ -50,6 +50,9 @@ static inline size_t pdict__tree_index_room(uint32_t capacity)
 /* The place of a key, or `count`. */
 size_t pdict__tree_find(const pdict_value *map, const char *key, size_t key_size);
 
+/* The memory that a tree has taken. */
+size_t pdict__tree_bytes(const pdict_tree *tree);
+
 /* A tree whose memory is overwritten before it is given back. */
 int pdict__tree_new_secret(const pdict_allocator *allocator, bool is_secret, pdict_tree **out);
 

@@ -245,8 +245,10 @@ typedef int (*pdict_reader_fn)(void *ctx, const pdict_view *view);
  * @param ctx     Passed to reader.
  * @return What reader returned, or as pdict_get().
  *
- * Cost: one lookup; no allocation once warm; nothing is copied when the map has neither compressor
- * nor cipher. A long-running reader holds a snapshot open for as long.
+ * Cost: one lookup; no allocation once warm. What is cached is shown out of the cache. Else nothing is
+ * copied, nor cached, when the map has neither compressor nor cipher; when it has one, the decoded
+ * value is cached as by pdict_get(). A long-running reader holds a snapshot open for as long, or the
+ * cached entry.
  * Since 0.1.
  */
 PDICT_API int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader, void *ctx);

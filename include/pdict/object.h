@@ -34,7 +34,9 @@ PDICT_API int pdict_put_value(pdict *d, pdict_slice key, const pdict_value *valu
  * @return As pdict_get(); PDICT_FORMAT: the bytes are none of the serializer; PDICT_TOO_BIG: they
  *         have more levels or values than a tree; PDICT_UNSUPPORTED: as above.
  *
- * Cost: as pdict_get(), and one decode into one block of memory, or few.
+ * Cost: a value that is cached is decoded once, and shared by all that read this version of it: then
+ *       as a hit of pdict_get(). Else one decode into one block of memory, or few; so it is always
+ *       through a handle with cache=off or cache=sealed, and in a transaction.
  * Since 0.1.
  */
 PDICT_API int pdict_get_value(pdict *d, pdict_slice key, pdict_view *out);
@@ -141,7 +143,9 @@ typedef struct pdict_field {
 
 /**
  * How objects of one kind become values and come back: by a table of fields, or by functions of
- * your own. It must stay for as long as maps and views use it, as a `static const` one does.
+ * your own. It and what it leads to must stay, unchanged, until the maps are closed that it was used
+ * with and the views released, as those that are `static const` do: two types are one if they are
+ * made of the same pointers and sizes, and share the objects in the cache.
  *
  * With a table an object is stored as a map of its fields by name, so that records say themselves
  * what is in them, whatever the struct has become since. Reading begins with `defaults`: a member
@@ -160,7 +164,9 @@ typedef struct pdict_type {
     /** Fill an object, which is zero or `defaults`. What it points to may be memory of the tree,
      *  parts of the value included, or its own, which destroy frees. Not called twice. */
     int (*unpack)(const pdict_value *value, pdict_tree *tree, void *object);
-    /** When the last view of an object that was unpacked is released. Optional. */
+    /** When nothing shows an object that was unpacked any more: it has left the cache, at the close
+     *  of the map at the latest, and no view is left. On any thread; it must not call into the
+     *  library. Optional. */
     void (*destroy)(void *object);
 } pdict_type;
 
@@ -201,6 +207,7 @@ PDICT_API int pdict_put_object(pdict *d, pdict_slice key, const pdict_type *type
  * @return As pdict_get_value(); PDICT_INVAL: the value does not fit the type (the text names the
  *         field), or the type is malformed; or what `unpack` returned.
  *
+ * Cost: as pdict_get_value(); one object for each type.
  * Since 0.1.
  */
 PDICT_API int pdict_get_object(pdict *d, pdict_slice key, const pdict_type *type, pdict_view *out);

@@ -487,10 +487,13 @@ TEST(objects, own_functions_pack_unpack_and_destroy_once)
     CHECK_OK(pdict_get_object(d, KEY, &shout_type, &view));
     back = view.data;
     CHECK_STR(back->text, "hey");
+    CHECK_OK(pdict_clear_cache(d));
     CHECK_INT(destroyed, 0);
     pdict_view_release(&view);
+    CHECK_OK(pdict_clear_cache(d));
     CHECK_INT(destroyed, 1);
     pdict_view_release(&view);
+    CHECK_OK(pdict_clear_cache(d));
     CHECK_INT(destroyed, 1);
     CHECK_OK(pdict_put_value(d, KEY, pdict_tree_int(tree, 1), NULL));
     CHECK_STATUS(pdict_get_object(d, KEY, &shout_type, &view), PDICT_INVAL);
