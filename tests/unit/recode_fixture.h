@@ -3,6 +3,7 @@
 #ifndef RECODE_FIXTURE_H
 #define RECODE_FIXTURE_H
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -137,6 +138,30 @@ static inline int stop_after(void *ctx, const char *phase, uint64_t done, uint64
     (void)done;
     (void)total;
     return strcmp(phase, "recode") == 0 && --*left <= 0;
+}
+
+/* How often the bytes come in any file beside the store. */
+static inline unsigned occurrences(const char *bytes)
+{
+    DIR *dir = opendir(test_dir());
+    struct dirent *entry;
+    unsigned n = 0;
+
+    CHECK(dir != NULL);
+    while ((entry = readdir(dir))) {
+        size_t size;
+        char *content, *at;
+
+        if (entry->d_type != DT_REG)
+            continue;
+        content = at = test_file(test_path("%s", entry->d_name), &size);
+        while ((at = memmem(at, size - (size_t)(at - content), bytes, strlen(bytes)))) {
+            at++;
+            n++;
+        }
+    }
+    closedir(dir);
+    return n;
 }
 
 static inline void need_codecs(void)

@@ -1,35 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The promises of recode and rekey about secrets: what is sealed when, who may read it, and that
  * nothing of before is left. */
-#include <dirent.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "recode_fixture.h"
-
-/* How often the bytes come in any file beside the store. */
-static unsigned occurrences(const char *bytes)
-{
-    DIR *dir = opendir(test_dir());
-    struct dirent *entry;
-    unsigned n = 0;
-
-    CHECK(dir != NULL);
-    while ((entry = readdir(dir))) {
-        size_t size;
-        char *content, *at;
-
-        if (entry->d_type != DT_REG)
-            continue;
-        content = at = test_file(test_path("%s", entry->d_name), &size);
-        while ((at = memmem(at, size - (size_t)(at - content), bytes, strlen(bytes)))) {
-            at++;
-            n++;
-        }
-    }
-    closedir(dir);
-    return n;
-}
 
 static bool has_backend(const char *backend)
 {
@@ -161,6 +136,98 @@ TEST(rekey, slots_open_the_map_as_before)
     pdict_close(d);
     options.passphrase = second.passphrase;
     CHECK_OK(pdict_open(recode_uri("sqlite", NULL), &options, &d));
+    check_value(d, key_of(3), value_of(3).data);
+    pdict_close(d);
+}
+
+/* ---- hidden keys ---- */
+
+static void check_hidden_entries(pdict *d)
+{
+    CHECK_INT(count_of(d), ENTRIES + 2);
+    for (unsigned i = 0; i < ENTRIES; i += 11)
+        check_value(d, key_of(i), value_of(i).data);
+    check_value(d, "later", "expires later");
+    CHECK_INT(occurrences("plaintext-"), 0);
+    CHECK_INT(occurrences(key_of(ENTRIES - 1)), 0);
+}
+
+static void check_hidden(const char *backend)
+{
+    pdict_recode_result result = PDICT_RECODE_RESULT_INIT;
+    const char *before;
+    pdict *d;
+
+    store_number++;
+    d = recode_open(backend, "raw,xchacha20&names=hidden", true);
+    fill(d, ENTRIES);
+    before = picture_of(d);
+    recode(d, "raw,zstd:3,xchacha20", &result);
+    CHECK_INT(result.rewritten, ENTRIES + 2);
+    CHECK_STR(picture_of(d), before);
+    CHECK_OK(pdict_rekey(d, NULL, &result));
+    CHECK_INT(result.rewritten, ENTRIES + 2);
+    CHECK_INT(pdict__keyring_epochs(pdict__pipeline_ring(d->map->pipeline)), 1);
+    CHECK_STR(picture_of(d), before);
+    check_hidden_entries(d);
+    pdict_close(d);
+    if (strcmp(backend, "memory") != 0) {
+        d = recode_open(backend, NULL, true);
+        CHECK_STR(picture_of(d), before);
+        check_hidden_entries(d);
+        CHECK_OK(pdict_del(d, pdict_str(key_of(3))));
+        check_value(d, key_of(3), NULL);
+        pdict_close(d);
+    }
+}
+
+TEST(rekey, hidden_keys_are_found_and_stay_hidden_after_recode_and_rekey)
+{
+    need_codecs();
+    check_hidden("memory");
+    if (has_backend("sqlite"))
+        check_hidden("sqlite");
+    if (has_backend("lmdb"))
+        check_hidden("lmdb");
+}
+
+TEST(rekey, hidden_keys_survive_a_rekey_that_goes_on)
+{
+    pdict_recode_options options = PDICT_RECODE_OPTIONS_INIT;
+    pdict_recode_result result = PDICT_RECODE_RESULT_INIT;
+    int left = 3;
+    const char *before;
+    pdict *d;
+
+    need_codecs();
+    d = recode_open("sqlite", "raw,xchacha20&names=hidden", true);
+    fill(d, ENTRIES);
+    before = picture_of(d);
+    options.progress = stop_after;
+    options.progress_ctx = &left;
+    CHECK_STATUS(pdict_rekey(d, &options, NULL), PDICT_CANCELLED);
+    CHECK_STR(picture_of(d), before);
+    pdict_close(d);
+    d = recode_open("sqlite", NULL, true);
+    check_hidden_entries(d);
+    CHECK_OK(pdict_rekey(d, NULL, &result));
+    CHECK(result.is_resumed);
+    CHECK_STR(picture_of(d), before);
+    check_hidden_entries(d);
+    pdict_close(d);
+}
+
+TEST(decrypt, map_that_hides_its_keys_keeps_its_cipher)
+{
+    pdict_recode_options options = PDICT_RECODE_OPTIONS_INIT;
+    pdict *d;
+
+    need_codecs();
+    d = recode_open("sqlite", "raw,xchacha20&names=hidden", true);
+    fill(d, 20);
+    options.codecs = "raw";
+    CHECK_STATUS(pdict_recode(d, &options, NULL), PDICT_UNSUPPORTED);
+    CHECK(strstr(pdict_error_text(), "names=hidden") != NULL);
     check_value(d, key_of(3), value_of(3).data);
     pdict_close(d);
 }

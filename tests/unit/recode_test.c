@@ -10,6 +10,9 @@
 static const char *const pipelines[] = { "raw", "raw,zlib:6", "raw,zstd:3", "raw,xchacha20",
                                          "raw,zstd:9,xchacha20" };
 
+/* From and to these, each of those above. */
+static const char *const lz4_pipelines[] = { "raw,lz4", "raw,lz4,xchacha20" };
+
 #define PIPELINES (sizeof(pipelines) / sizeof(pipelines[0]))
 
 static void check_pair(const char *backend, const char *from, const char *to)
@@ -49,6 +52,32 @@ static void check_pairs(const char *backend)
         store_number++;
         check_pair(backend, from, to);
     }
+}
+
+static void check_lz4(const char *backend)
+{
+    need_codecs();
+    if (!pdict__backend_find(backend) || !pdict__codec_find("lz4"))
+        SKIP("the backend or lz4 is not in this build");
+    for (size_t i = 0; i < PIPELINES; i++) {
+        for (size_t j = 0; j < 2; j++) {
+            fprintf(stderr, "%s: %s and %s\n", backend, pipelines[i], lz4_pipelines[j]);
+            store_number++;
+            check_pair(backend, pipelines[i], lz4_pipelines[j]);
+            store_number++;
+            check_pair(backend, lz4_pipelines[j], pipelines[i]);
+        }
+    }
+}
+
+TEST(recode, to_lz4_and_from_it_keeps_every_entry_in_sqlite)
+{
+    check_lz4("sqlite");
+}
+
+TEST(recode, to_lz4_and_from_it_keeps_every_entry_in_lmdb)
+{
+    check_lz4("lmdb");
 }
 
 TEST(recode, every_pair_of_pipelines_keeps_every_entry_in_sqlite)
