@@ -74,6 +74,7 @@ extern const struct test_case backend_threads_cases[];
 extern const struct test_case backend_log_cases[];
 extern const struct test_case backend_backup_cases[];
 extern const struct test_case backend_upkeep_cases[];
+extern const struct test_case backend_compact_cases[];
 extern const struct test_case backend_model_cases[];
 
 /* ---- checks: each ends the case when it does not hold; callable on any thread ---- */

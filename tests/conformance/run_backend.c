@@ -28,8 +28,8 @@ static const struct {
     { "maps", backend_maps_cases },       { "system", backend_system_cases },
     { "txn", backend_txn_cases },         { "threads", backend_threads_cases },
     { "log", backend_log_cases },         { "backup", backend_backup_cases },
-    { "upkeep", backend_upkeep_cases },   { "times", backend_times_cases },
-    { "model", backend_model_cases },
+    { "upkeep", backend_upkeep_cases },   { "compact", backend_compact_cases },
+    { "times", backend_times_cases },     { "model", backend_model_cases },
 };
 enum {
     SUITES = sizeof(suites) / sizeof(suites[0])
