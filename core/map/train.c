@@ -4,7 +4,7 @@
 #include "map/map.h"
 
 #define DEFAULT_SAMPLE_BYTES ((uint64_t)8 << 20)
-#define DEFAULT_MOST_BYTES   ((uint64_t)128 << 10)
+#define DEFAULT_MOST_BYTES   ((uint64_t)256 << 10)
 #define LEAST_MOST_BYTES     ((uint64_t)4 << 10)
 #define MOST_MOST_BYTES      ((uint64_t)256 << 10)
 

@@ -2,7 +2,8 @@
 /* Making a dictionary: its size is searched on samples that it was not trained on. */
 #include "value/dictionary.h"
 
-#define SMALLEST_SIZE 4096
+#define SMALLEST_SIZE   4096
+#define HALF_STEPS_FROM 65536
 
 /* One of these is held out. */
 #define PARTS 4
@@ -127,6 +128,14 @@ static int try_size(struct trainer *trainer, const struct split *split, size_t s
     return status;
 }
 
+/* Powers of two and, where these are far apart, what is half way between them. */
+static size_t next(size_t size)
+{
+    bool is_power = (size & (size - 1)) == 0;
+
+    return !is_power ? size / 3 * 4 : size < HALF_STEPS_FROM ? size * 2 : size / 2 * 3;
+}
+
 static int search_size(struct trainer *trainer, const struct split *split, size_t most_size,
                        struct trained *out, size_t *best_size)
 {
@@ -135,10 +144,10 @@ static int search_size(struct trainer *trainer, const struct split *split, size_
 
     best = WORTH_ANY(out->without);
     *best_size = 0;
-    /* More than a quarter of the samples would be learnt by heart. */
-    if (most_size > split->train_bytes / 4)
-        most_size = split->train_bytes / 4;
-    for (size_t size = SMALLEST_SIZE; status == PDICT_OK && size <= most_size; size *= 2) {
+    /* More than half of the samples would be learnt by heart. */
+    if (most_size > split->train_bytes / 2)
+        most_size = split->train_bytes / 2;
+    for (size_t size = SMALLEST_SIZE; status == PDICT_OK && size <= most_size; size = next(size)) {
         status = try_size(trainer, split, size, &out->bytes, &total);
         if (status == PDICT_OK && total < best) {
             best = WORTH_MORE(total);

@@ -300,7 +300,7 @@ PDICT_API int pdict_migrate(pdict_store *store, const char *to,
 typedef struct pdict_train_options {
     size_t struct_size;
     uint64_t sample_bytes;      /**< the most values to learn from; 8 MiB */
-    uint64_t most_bytes;        /**< the largest dictionary; 4 KiB to 256 KiB, 128 KiB */
+    uint64_t most_bytes;        /**< the largest dictionary; 4 KiB to 256 KiB, 256 KiB */
     pdict_progress_fn progress; /**< phase "sample" */
     void *progress_ctx;
 } pdict_train_options;
