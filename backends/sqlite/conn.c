@@ -142,6 +142,8 @@ static int connect(struct conn *conn, enum access access)
     if ((status = open_file(conn)) != PDICT_OK)
         return status;
     pdict__sqlite_set_timeout(conn, conn->store->timeout_ms);
+    if ((status = pdict__sqlite_feed_add(conn)) != PDICT_OK)
+        return status;
     return harden(conn);
 }
 

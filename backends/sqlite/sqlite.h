@@ -51,6 +51,7 @@ enum sql {
     SQL_SYSTEM_DROP_ALL,
     SQL_OF_MAP,
     SQL_GET = SQL_OF_MAP,
+    SQL_FEED,
     SQL_FIND,
     SQL_KEY_ADD,
     SQL_KEY_MOVE,
@@ -84,6 +85,7 @@ struct map_entry {
     bool expects_new; /* writer only: the last put met a key that was not there */
     /* Writer only, and true as long as `has_tally` may be: whether there are access times. */
     bool knows_access, has_access;
+    bool is_fed; /* reader only: SQL_FEED stands on a row */
     sqlite3_stmt *statements[SQL_COUNT];
 };
 
@@ -107,6 +109,8 @@ struct conn {
     size_t recent; /* the entry used last */
     /* Stands on a row whose bytes the caller may still read; reset by the next call. */
     sqlite3_stmt *pending;
+    unsigned n_gets;    /* of a reader: 1 when its snapshot has given a row */
+    pdict_slice wanted; /* by SQL_FEED */
 
     int64_t timeout_ms;    /* as last set */
     int durability;        /* writer: as last set */
@@ -200,6 +204,15 @@ static inline void bind_text(sqlite3_stmt *statement, int at, pdict_slice bytes)
 
 /* PDICT_NOMEM when the engine had none to assemble the bytes. */
 int pdict__sqlite_column(sqlite3_stmt *statement, int at, pdict_slice *bytes);
+
+/* ---- feed.c ---- */
+
+/* Before SQL_FEED is prepared. */
+int pdict__sqlite_feed_add(struct conn *conn);
+/* The statement on the row of a key of the snapshot. PDICT_END (expected): there is none. What it
+ * returned before is gone, and it runs on until the snapshot ends. */
+int pdict__sqlite_feed(struct conn *conn, uint32_t map, pdict_slice key, sqlite3_stmt **out);
+void pdict__sqlite_feed_end(struct conn *conn);
 
 /* ---- schema.c ---- */
 

@@ -25,8 +25,11 @@ static const char *const sql_text[SQL_COUNT] = {
                        "ON CONFLICT DO UPDATE SET value = excluded.value",
     [SQL_SYSTEM_DROP] = "DELETE FROM pdict_system WHERE map = ?1 AND name = ?2",
     [SQL_SYSTEM_DROP_ALL] = "DELETE FROM pdict_system WHERE map = ?1",
-    [SQL_GET] = "SELECT kv.id, kv.key, kv.version, kv.created_ms, kv.expires_ms, kv.value "
+    [SQL_GET] = "SELECT kv.id, kv.version, kv.created_ms, kv.expires_ms, kv.value "
                 "FROM kvk_# AS k CROSS JOIN kv_# AS kv ON kv.id = k.id WHERE k.key = ?1",
+    [SQL_FEED] = "SELECT kv.id, kv.version, kv.created_ms, kv.expires_ms, kv.value "
+                 "FROM pdict_wanted AS w LEFT JOIN kvk_# AS k ON k.key = w.key "
+                 "LEFT JOIN kv_# AS kv ON kv.id = k.id",
     [SQL_FIND] = "SELECT kv.id, kv.version, kv.created_ms, kv.expires_ms "
                  "FROM kvk_# AS k CROSS JOIN kv_# AS kv ON kv.id = k.id WHERE k.key = ?1",
     [SQL_KEY_ADD] = "INSERT INTO kvk_#(key, id) VALUES (?1, ?2) ON CONFLICT DO NOTHING",

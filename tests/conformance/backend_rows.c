@@ -408,6 +408,34 @@ static void a_row_just_read_may_be_put_elsewhere(struct subject *t)
     commit(t, txn);
 }
 
+static void a_snapshot_answers_one_key_after_the_other(struct subject *t)
+{
+    uint32_t first = make_map(t, "m"), second = make_map(t, "n");
+    void *reader;
+    pdict_row row;
+
+    put_now(t, first, TEXT("a"), TEXT("1"));
+    put_now(t, first, TEXT(""), TEXT("empty"));
+    put_now(t, second, TEXT("a"), TEXT("2"));
+    reader = begin_read(t);
+    for (int i = 0; i < 3; i++) {
+        check_value(t, reader, first, TEXT("a"), TEXT("1"));
+        check_absent(t, reader, first, TEXT("b"));
+        check_value(t, reader, second, TEXT("a"), TEXT("2"));
+        CHECK_FAILURE(t->backend->get(t->self, reader, second + 1000, TEXT("a"), &row),
+                      PDICT_NO_MAP);
+        check_value(t, reader, first, TEXT(""), TEXT("empty"));
+        check_absent(t, reader, second, TEXT(""));
+        CHECK_INT(count_at(t, reader, first, NOW), 2);
+        put_now(t, first, TEXT("b"), TEXT("later"));
+    }
+    end_read(t, reader);
+    reader = begin_read(t);
+    check_value(t, reader, second, TEXT("a"), TEXT("2"));
+    check_value(t, reader, second, TEXT("a"), TEXT("2"));
+    end_read(t, reader);
+}
+
 const struct test_case backend_rows_cases[] = {
     CASE(put_then_get_returns_the_same_bytes, 0),
     CASE(absent_key_is_not_found_without_a_text, 0),
@@ -432,5 +460,6 @@ const struct test_case backend_rows_cases[] = {
     CASE(a_row_of_a_reader_outlives_changes_by_the_writer, 0),
     CASE(what_is_passed_in_is_borrowed_for_the_call_only, 0),
     CASE(a_row_just_read_may_be_put_elsewhere, 0),
+    CASE(a_snapshot_answers_one_key_after_the_other, 0),
     { .name = NULL },
 };

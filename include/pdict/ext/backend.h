@@ -314,7 +314,7 @@ typedef struct pdict_backend {
     int (*system_put)(void *self, void *txn, uint32_t map, pdict_slice name, pdict_slice value);
 
     /**
-     * Read a row, expired or not.
+     * Read a row, expired or not; its key may be the caller's bytes.
      *
      * @return PDICT_OK; PDICT_NOTFOUND (expected); PDICT_NO_MAP: the map was dropped meanwhile.
      */
