@@ -315,6 +315,22 @@ static bool trace_watch_sees(void *self, void *reader, const uint64_t token[2])
     return !trace->next->watch_sees || trace->next->watch_sees(trace->below, reader, token);
 }
 
+/* Around each read of a snapshot that is kept: no lines. */
+static void trace_reader_rest(void *self, void *reader)
+{
+    struct trace *trace = self;
+
+    if (trace->next->reader_rest)
+        trace->next->reader_rest(trace->below, reader);
+}
+
+static bool trace_reader_resume(void *self, void *reader)
+{
+    struct trace *trace = self;
+
+    return !trace->next->reader_resume || trace->next->reader_resume(trace->below, reader);
+}
+
 /* Asked after every commit, and never of interest by itself: no line. */
 static uint64_t trace_log_bytes(void *self)
 {
@@ -409,6 +425,8 @@ const pdict_backend pdict__backend_trace = {
     .watch = trace_watch,
     .watch_sees = trace_watch_sees,
     .suspend = trace_suspend,
+    .reader_rest = trace_reader_rest,
+    .reader_resume = trace_reader_resume,
     .log_bytes = trace_log_bytes,
     .checkpoint = trace_checkpoint,
     .sync = trace_sync,

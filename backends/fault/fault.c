@@ -306,6 +306,21 @@ static bool fault_watch_sees(void *self, void *reader, const uint64_t token[2])
     return !fault->next->watch_sees || fault->next->watch_sees(fault->below, reader, token);
 }
 
+static void fault_reader_rest(void *self, void *reader)
+{
+    struct fault *fault = self;
+
+    if (fault->next->reader_rest)
+        fault->next->reader_rest(fault->below, reader);
+}
+
+static bool fault_reader_resume(void *self, void *reader)
+{
+    struct fault *fault = self;
+
+    return !fault->next->reader_resume || fault->next->reader_resume(fault->below, reader);
+}
+
 static uint64_t fault_log_bytes(void *self)
 {
     struct fault *fault = self;
@@ -421,6 +436,8 @@ const pdict_backend pdict__backend_fault = {
     .watch = fault_watch,
     .watch_sees = fault_watch_sees,
     .suspend = fault_suspend,
+    .reader_rest = fault_reader_rest,
+    .reader_resume = fault_reader_resume,
     .log_bytes = fault_log_bytes,
     .checkpoint = fault_checkpoint,
     .sync = fault_sync,

@@ -74,7 +74,9 @@ struct view {
     struct store *store;
     MDB_txn *txn; /* a reader keeps it, reset, between snapshots */
     MDB_cursor *cursors[TABLE_COUNT];
-    unsigned ready; /* bit n: cursors[n] belongs to this snapshot */
+    unsigned ready;  /* bit n: cursors[n] belongs to this snapshot */
+    bool is_resting; /* between reader_rest and what follows: not counted in the room */
+    unsigned moves;  /* room.moves, when it began to rest */
     bool is_writer;
     /* Writer only. */
     uint64_t changes;     /* goes up with every change, so that cursors know that pages moved */
@@ -90,6 +92,7 @@ struct room {
     pthread_cond_t changed;
     _Atomic unsigned users; /* snapshots and transactions of this process */
     _Atomic bool is_growing;
+    unsigned moves; /* goes up when what lies in the mapping may move; read inside */
     int lost; /* a status: a failed remapping left no mapping, or a failed compaction half a file */
     _Atomic uint64_t wanted; /* bytes that the next transaction must find free */
 };
@@ -363,6 +366,8 @@ int pdict__lmdb_reader_open(void *self, void **reader);
 void pdict__lmdb_reader_close(void *self, void *reader);
 int pdict__lmdb_reader_begin(void *self, void *reader);
 void pdict__lmdb_reader_end(void *self, void *reader);
+void pdict__lmdb_reader_rest(void *self, void *reader);
+bool pdict__lmdb_reader_resume(void *self, void *reader);
 int pdict__lmdb_get(void *self, void *txn, uint32_t map, pdict_slice key, pdict_row *row);
 int pdict__lmdb_count(void *self, void *txn, uint32_t map, int64_t now_ms, uint64_t *count);
 /* The view's own cursor on a table. */

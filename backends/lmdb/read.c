@@ -69,10 +69,32 @@ int pdict__lmdb_reader_begin(void *self, void *reader)
     }
 }
 
+void pdict__lmdb_reader_rest(void *self, void *reader)
+{
+    struct store *store = self;
+    struct view *view = reader;
+
+    view->moves = store->room.moves;
+    view->is_resting = true;
+    pdict__lmdb_leave(store);
+}
+
+bool pdict__lmdb_reader_resume(void *self, void *reader)
+{
+    struct store *store = self;
+    struct view *view = reader;
+
+    pdict__lmdb_enter(store);
+    view->is_resting = false;
+    return view->moves == store->room.moves;
+}
+
 void pdict__lmdb_reader_end(void *self, void *reader)
 {
     struct view *view = reader;
 
+    if (view->is_resting)
+        (void)pdict__lmdb_reader_resume(self, reader);
     mdb_txn_reset(view->txn);
     view->ready = 0;
     pdict__lmdb_leave(self);

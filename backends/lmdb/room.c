@@ -207,8 +207,10 @@ static int grow(struct store *store, uint64_t least, int64_t timeout_ms)
                             "transaction of this process kept its snapshot until the timeout "
                             "passed; end it and try again",
                             store->path);
-    else if (map_size(store) < least)
+    else if (map_size(store) < least) {
+        room->moves++;
         status = remap(store, least);
+    }
     atomic_store(&room->is_growing, false);
     pthread_cond_broadcast(&room->changed);
     pthread_mutex_unlock(&room->lock);
@@ -232,8 +234,10 @@ int pdict__lmdb_alone(struct store *store, int64_t timeout_ms, int (*work)(struc
                             "transaction of this process kept its snapshot until the timeout "
                             "passed; end it and try again",
                             store->path);
-    else
+    else {
+        room->moves++;
         status = work(store);
+    }
     atomic_store(&room->is_growing, false);
     pthread_cond_broadcast(&room->changed);
     pthread_mutex_unlock(&room->lock);

@@ -37,7 +37,7 @@ static const char *lmdb_library(void)
 
 const pdict_backend pdict__backend_lmdb = {
     PDICT_EXT_HEAD(pdict_backend),
-    .capabilities = PDICT_CAP_FILE | PDICT_CAP_MULTI_PROCESS,
+    .capabilities = PDICT_CAP_FILE | PDICT_CAP_MULTI_PROCESS | PDICT_CAP_DEAR_SNAPSHOTS,
     .name = "lmdb",
     .summary = "LMDB: one memory-mapped file, reads without copies, durable without a log",
     .options = options,
@@ -78,4 +78,6 @@ const pdict_backend pdict__backend_lmdb = {
     .batch_rows = BATCH_ROWS,
     .is_next = pdict__lmdb_is_next,
     .reserve = pdict__lmdb_reserve_ids,
+    .reader_rest = pdict__lmdb_reader_rest,
+    .reader_resume = pdict__lmdb_reader_resume,
 };

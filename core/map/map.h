@@ -280,11 +280,14 @@ static inline int pdict__begin_with(const pdict *d, struct generation_ref *setti
     }
     if ((status = pdict__store_enter(d->map->store)) != PDICT_OK)
         return status;
-    if ((status = pdict__settings_check(d)) == PDICT_OK) {
+    if (!pdict__settings_hold(d))
+        status = pdict__settings_refresh(d);
+    if (status == PDICT_OK) {
         *settings = pdict__pipeline_settings(d->map->pipeline);
-        status = pdict__read_begin(d->map->store, reader);
+        status = pdict__read_begin_inside(d->map->store, reader);
     }
-    pdict__store_leave();
+    if (status != PDICT_OK)
+        pdict__store_leave();
     return status;
 }
 

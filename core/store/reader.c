@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Snapshots: a pool of the engine's readers, one thread at a time on each; some keep theirs. */
+#include "base/calls.h"
+#include "base/fork.h"
 #include "base/hazard.h"
 #include "store/store.h"
 
@@ -29,7 +31,7 @@ void pdict__readers_init(struct store *store, const pdict_backend *base)
 
     store->keeping = (struct keeping){
         /* What is kept has to be ended by somebody. */
-        .is_on = is_dear && store->words[0] && store->backend->log_bytes && !store->is_manual,
+        .is_on = is_dear && store->words[0] && !store->is_manual,
         .idle_ms = KEPT_IDLE_MS,
         .age_ms = KEPT_AGE_MS,
         .log_bytes = KEPT_LOG_BYTES,
@@ -207,12 +209,16 @@ static bool is_current(const struct store *store, const struct snapshot *snapsho
            !pdict__checkpoint_wanted(store);
 }
 
+static bool is_log_short(const struct store *store)
+{
+    return !store->backend->log_bytes ||
+           store->backend->log_bytes(store->engine) < store->keeping.log_bytes;
+}
+
 static bool is_worth_keeping(struct store *store, const struct snapshot *snapshot, int64_t now_ms)
 {
     return store->keeping.is_on && snapshot->n_begun >= KEPT_FROM &&
-           is_current(store, snapshot, now_ms) &&
-           store->backend->log_bytes(store->engine) < store->keeping.log_bytes &&
-           pdict__reaper_start(store);
+           is_current(store, snapshot, now_ms) && is_log_short(store) && pdict__reaper_start(store);
 }
 
 /* ---- public ---- */
@@ -229,9 +235,33 @@ static int begin(struct store *store, struct snapshot *snapshot)
         snapshot->tag = peek(store);
     if ((status = store->backend->reader_begin(store->engine, reader)) != PDICT_OK)
         return status;
+    /* The token of a commit may be there a moment before readers have it. */
+    if (store->keeping.is_on && store->backend->watch_sees &&
+        !store->backend->watch_sees(store->engine, reader, snapshot->tag.words))
+        snapshot->tag = (struct token){ { UINT64_MAX, UINT64_MAX } };
     snapshot->n_begun++;
     atomic_store_explicit(&snapshot->begun_ms, pdict__steady_coarse_ms(), memory_order_relaxed);
     return PDICT_OK;
+}
+
+static void keep(struct store *store, struct snapshot *snapshot)
+{
+    if (store->backend->reader_rest)
+        store->backend->reader_rest(store->engine,
+                                    atomic_load_explicit(&snapshot->reader, memory_order_relaxed));
+    give(snapshot, SNAPSHOT_KEPT);
+    pdict__reaper_wake(store);
+}
+
+/* Use it again, if it is the newest still. */
+static bool resume(struct store *store, struct snapshot *snapshot)
+{
+    bool (*resume_reader)(void *self, void *reader) = store->backend->reader_resume;
+
+    return is_current(store, snapshot, pdict__steady_coarse_ms()) &&
+           (!resume_reader ||
+            resume_reader(store->engine,
+                          atomic_load_explicit(&snapshot->reader, memory_order_relaxed)));
 }
 
 int pdict__reader_begin(struct store *store, void **out)
@@ -242,7 +272,7 @@ int pdict__reader_begin(struct store *store, void **out)
 
     if ((snapshot = claim(store, &is_kept)) == NULL)
         return PDICT_NOMEM;
-    if (is_kept && !is_current(store, snapshot, pdict__steady_coarse_ms())) {
+    if (is_kept && !resume(store, snapshot)) {
         end_snapshot(store, snapshot);
         is_kept = false;
     }
@@ -260,7 +290,7 @@ void pdict__reader_end(struct store *store, void *reader)
     int64_t now_ms;
 
     /* In the child of a fork from inside a call the reader is the parent's: leave it alone. */
-    if (store->fork_count != pdict__fork_count())
+    if (store->fork_count != pdict__fork_count_now())
         return;
     snapshot = find(store, reader);
     now_ms = store->keeping.is_on ? pdict__steady_coarse_ms() : 0;
@@ -269,16 +299,25 @@ void pdict__reader_end(struct store *store, void *reader)
         return;
     }
     atomic_store_explicit(&snapshot->used_ms, now_ms, memory_order_relaxed);
-    give(snapshot, SNAPSHOT_KEPT);
-    pdict__reaper_wake(store);
+    keep(store, snapshot);
+}
+
+int pdict__read_begin_inside(struct store *store, void **out)
+{
+    int status;
+
+    pdict__engine_hold();
+    if ((status = pdict__reader_begin(store, out)) != PDICT_OK)
+        pdict__engine_let_go();
+    return status;
 }
 
 int pdict__read_begin(struct store *store, void **out)
 {
-    int status = pdict__store_hold(store);
+    int status = pdict__store_enter(store);
 
-    if (status == PDICT_OK && (status = pdict__reader_begin(store, out)) != PDICT_OK)
-        pdict__store_let_go();
+    if (status == PDICT_OK && (status = pdict__read_begin_inside(store, out)) != PDICT_OK)
+        pdict__store_leave();
     return status;
 }
 

@@ -79,6 +79,8 @@ struct holding {
 void pdict__readers_init(struct store *store, const pdict_backend *base);
 /* Begin a snapshot of the store as it is now; `reader` serves as `txn` in the backend's calls. */
 int pdict__read_begin(struct store *store, void **reader);
+/* The same for who has entered the store, and does not leave it but by read_end. */
+int pdict__read_begin_inside(struct store *store, void **reader);
 void pdict__read_end(struct store *store, void *reader);
 /* The same inside a call, for what outlasts it: a hold. */
 int pdict__reader_begin(struct store *store, void **reader);

@@ -2,6 +2,7 @@
 /* An open store: the engine and what core keeps beside it. */
 #include <sys/stat.h>
 
+#include "base/fork.h"
 #include "store/store.h"
 
 static int engine_open(struct store *store)
@@ -203,7 +204,8 @@ void pdict__store_free(struct store *store)
 
 int pdict__store_check(const struct store *store)
 {
-    if (store->fork_count == pdict__fork_count())
+    /* It was asked for when the store was made. */
+    if (store->fork_count == pdict__fork_count_now())
         return PDICT_OK;
     return pdict_fail(PDICT_FORKED,
                       "%s was opened before a fork that could not hand it over: one that came "

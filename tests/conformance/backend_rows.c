@@ -436,6 +436,29 @@ static void a_snapshot_answers_one_key_after_the_other(struct subject *t)
     end_read(t, reader);
 }
 
+static void a_snapshot_that_rested_is_the_same_one(struct subject *t)
+{
+    uint32_t map = make_map(t, "m");
+    void *reader;
+
+    if (t->backend->reader_rest == NULL)
+        return;
+    put_now(t, map, TEXT("a"), TEXT("1"));
+    reader = begin_read(t);
+    for (int i = 0; i < 3; i++) {
+        check_value(t, reader, map, TEXT("a"), TEXT("1"));
+        t->backend->reader_rest(t->self, reader);
+        put_now(t, map, TEXT("a"), TEXT("2"));
+        CHECK(t->backend->reader_resume(t->self, reader));
+    }
+    check_value(t, reader, map, TEXT("a"), TEXT("1"));
+    t->backend->reader_rest(t->self, reader);
+    t->backend->reader_end(t->self, reader);
+    CHECK_OK(t->backend->reader_begin(t->self, reader));
+    check_value(t, reader, map, TEXT("a"), TEXT("2"));
+    end_read(t, reader);
+}
+
 const struct test_case backend_rows_cases[] = {
     CASE(put_then_get_returns_the_same_bytes, 0),
     CASE(absent_key_is_not_found_without_a_text, 0),
@@ -461,5 +484,6 @@ const struct test_case backend_rows_cases[] = {
     CASE(what_is_passed_in_is_borrowed_for_the_call_only, 0),
     CASE(a_row_just_read_may_be_put_elsewhere, 0),
     CASE(a_snapshot_answers_one_key_after_the_other, 0),
+    CASE(a_snapshot_that_rested_is_the_same_one, 0),
     { .name = NULL },
 };

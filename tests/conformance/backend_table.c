@@ -13,8 +13,8 @@ static void the_table_states_its_size_and_abi(struct subject *t)
     CHECK_INT(t->backend->abi_version, PDICT_EXT_ABI);
     CHECK_INT(t->backend->capabilities & ~known, 0);
     CHECK(!(t->backend->capabilities & PDICT_CAP_SHRINKS) || t->backend->compact != NULL);
-    CHECK(!(t->backend->capabilities & PDICT_CAP_DEAR_SNAPSHOTS) ||
-          (t->backend->watch != NULL && t->backend->log_bytes != NULL));
+    CHECK(!(t->backend->capabilities & PDICT_CAP_DEAR_SNAPSHOTS) || t->backend->watch != NULL);
+    CHECK((t->backend->reader_rest == NULL) == (t->backend->reader_resume == NULL));
 }
 
 static void the_name_is_lower_case_letters_and_digits(struct subject *t)

@@ -271,6 +271,10 @@ static void borrow_facts(pdict_backend *layer, const pdict_backend *below)
         layer->checkpoint = NULL;
     if (below->sync == NULL)
         layer->sync = NULL;
+    if (below->reader_rest == NULL) {
+        layer->reader_rest = NULL;
+        layer->reader_resume = NULL;
+    }
     if (below->check == NULL)
         layer->check = NULL;
     if (below->backup == NULL)

@@ -149,8 +149,9 @@ enum pdict_capability {
     PDICT_CAP_MULTI_PROCESS = 1 << 1, /**< several processes may open one store */
     PDICT_CAP_LAYER = 1 << 2,         /**< keeps nothing itself, see pdict_backend_args.next */
     PDICT_CAP_SHRINKS = 1 << 3,       /**< compact takes short steps, beside readers and others */
-    /** A snapshot costs much to begin and little to have: core may keep one after its use, as long
-     * as the change token stays, and ends it before a checkpoint. Needs watch and log_bytes. */
+    /** A snapshot costs more to begin than to have: core may keep one after its use, as long as the
+     * change token stays, but no longer than some 20 ms without use, and ends it before a
+     * checkpoint. Needs watch. */
     PDICT_CAP_DEAR_SNAPSHOTS = 1 << 4
 };
 
@@ -472,6 +473,16 @@ typedef struct pdict_backend {
      * Optional: NULL, as close.
      */
     void (*suspend)(void *self);
+
+    /**
+     * Of a snapshot that core keeps (PDICT_CAP_DEAR_SNAPSHOTS): from reader_rest on nobody reads in
+     * it, and the engine may do what it does not do while somebody may. Either reader_end follows,
+     * or reader_resume. Optional, both or none: NULL, there is no such thing.
+     *
+     * @return reader_resume: false, the snapshot cannot be read any more; reader_end follows.
+     */
+    void (*reader_rest)(void *self, void *reader);
+    bool (*reader_resume)(void *self, void *reader);
 } pdict_backend;
 
 #ifdef __cplusplus
