@@ -45,6 +45,7 @@ struct goal_pair {
 #define GOAL_RAW  1
 
 /* pair.c */
+/* Options behind a ? of the engine are for ours only. */
 int goal_pair_open(struct goal_run *run, const char *engine, uint64_t keys,
                    enum driver_durability durability, bool is_filled, struct goal_pair *out);
 void goal_pair_close(struct goal_pair *pair);

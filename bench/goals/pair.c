@@ -2,7 +2,7 @@
 /* A map and its engine used raw, with the same keys, measured in turns. */
 #include "goals/goal.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 static int one_open(struct goal_run *run, struct goal_pair *pair, int which, const char *label,
                     enum driver_durability durability)
@@ -33,7 +33,9 @@ int goal_pair_open(struct goal_run *run, const char *engine, uint64_t keys,
     out->contest.clock_ns = (uint64_t)bench_clock_cost_ns();
     status = run_data_make(&out->contest.settings, &out->contest.data);
     for (int i = 0; i < 2 && status == PDICT_OK; i++) {
-        snprintf(label, sizeof label, "%s:%s", families[i], engine);
+        size_t size = i == GOAL_OURS ? strlen(engine) : strcspn(engine, "?");
+
+        snprintf(label, sizeof label, "%s:%.*s", families[i], (int)size, engine);
         status = one_open(run, out, i, label, durability);
         if (status == PDICT_OK && is_filled &&
             (status = contest_fill(&out->contest, &out->ones[i])) == PDICT_OK)
