@@ -47,9 +47,24 @@ static int fold_inside(void *ctx, struct store *store)
     return PDICT_OK;
 }
 
+/* To look takes no turn. */
+static int look(struct store *store, bool *is_due)
+{
+    int status = pdict__store_enter(store);
+
+    if (status != PDICT_OK)
+        return status;
+    *is_due = has_log(store) && store->backend->log_bytes(store->engine) >= SHORT_STEP;
+    pdict__store_leave();
+    return PDICT_OK;
+}
+
 int pdict__log_fold(struct store *store, int64_t timeout_ms)
 {
-    if (!has_log(store) || store->backend->log_bytes(store->engine) < SHORT_STEP)
-        return PDICT_OK;
+    bool is_due;
+    int status = look(store, &is_due);
+
+    if (status != PDICT_OK || !is_due)
+        return status;
     return pdict__between_commits(store, timeout_ms, fold_inside, NULL);
 }

@@ -142,7 +142,7 @@ TEST(sweep, step_folds_in_the_log_that_has_grown)
     }
     CHECK_INT(d->map->store->folded_bytes, 0);
     test_now_ms += 1000;
-    CHECK_INT(expire(uri, 0), 60);
+    CHECK(expire(uri, 0) > 0);
     CHECK(d->map->store->folded_bytes > 6000000);
     pdict_close(d);
 }
