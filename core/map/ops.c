@@ -215,7 +215,10 @@ int pdict_get_with(pdict *d, pdict_slice key, pdict_reader_fn reader_fn, void *c
         return status;
     shown = view;
     shown.pin = NULL;
+    /* The reader is inside a call, also where nothing is read for it: see pdict_open() on forks. */
+    pdict__call_begin();
     status = reader_fn(ctx, &shown);
+    pdict__call_end();
     pdict_view_release(&view);
     return status;
 }
