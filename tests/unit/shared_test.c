@@ -176,7 +176,7 @@ TEST(shared, the_transaction_of_a_killed_process_is_undone_and_the_next_one_goes
 enum {
     WRITERS = 8,
     SHARE = 20,
-    PUTS_MOST = 1000 * SHARE
+    PUTS_MOST = 10000 * SHARE
 };
 
 struct tally {
