@@ -177,17 +177,24 @@ static int fill_part(const struct txn_map *part, struct part_commit *out)
     const pdict_allocator *allocator = &part->txn->store->allocator;
     int status;
 
+    out->part = part;
+    out->commit.map = part->handle.map->number;
+    if (part->n_written == 0)
+        return PDICT_OK;
     if ((status = pdict__txn_written_rows(part, &out->rows)) != PDICT_OK)
         return status;
     out->changes = pdict__calloc(allocator, 2 * part->n_written, sizeof(*out->changes));
     if (!out->changes)
         return PDICT_NOMEM;
-    out->part = part;
-    out->commit.map = part->handle.map->number;
     out->commit.changes = out->changes;
     for (size_t i = 0; i < part->n_written; i++)
         out->commit.count += add_changes(out->rows[i], out->changes + out->commit.count);
     return PDICT_OK;
+}
+
+static bool is_committed(const struct txn_map *part)
+{
+    return part->n_written > 0 || part->must_hold;
 }
 
 static int fill_commit(struct txn_commit *commit)
@@ -198,7 +205,7 @@ static int fill_commit(struct txn_commit *commit)
          part = part->next) {
         struct part_commit *out = &commit->parts[commit->n_parts];
 
-        if (part->n_written == 0)
+        if (!is_committed(part))
             continue;
         if (commit->n_parts++ > 0)
             out[-1].commit.also = &out->commit;
@@ -209,13 +216,13 @@ static int fill_commit(struct txn_commit *commit)
     return status;
 }
 
-static size_t count_written(const struct txn *txn, size_t *n_maps)
+static size_t count_committed(const struct txn *txn, size_t *n_maps)
 {
     size_t n = 0;
 
     *n_maps = 0;
     for (const struct txn_map *part = txn->maps; part; part = part->next) {
-        n += part->n_written;
+        n += is_committed(part);
         ++*n_maps;
     }
     return n;
@@ -307,7 +314,7 @@ static int commit(struct txn *txn)
         return status;
     if (txn->is_doomed || pdict__hold_is_lost(&txn->hold))
         status = PDICT_CONFLICT;
-    else if (count_written(txn, &n_maps) > 0)
+    else if (count_committed(txn, &n_maps) > 0)
         status = commit_writes(txn, n_maps);
     pdict__store_leave();
     return status;

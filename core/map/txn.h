@@ -54,6 +54,7 @@ struct txn_map {
     struct txn_row **buckets;
     size_t n_buckets, n_rows, n_written;
     struct txn_range *ranges;
+    bool must_hold; /* what was read has to be true at the commit, even if nothing is written */
     bool is_counted;
     uint64_t count; /* of the snapshot, if counted */
 };

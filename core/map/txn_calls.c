@@ -160,6 +160,10 @@ static void make_write(struct txn_map *part, pdict_change *change, struct write 
     if (!row->is_written && (change->condition != PDICT_IF_ANY || change->kind == PDICT_CHANGE_DEL))
         pdict__txn_note_read(part, row);
     change->status = pdict_change_judge(change, is_live, before->version);
+    /* A put whose deadline had passed is a deletion, here of nothing. At the instant of the snapshot
+     * the deadline may have been to come, so it is not then that the put has happened. */
+    if (change->status == PDICT_NOTFOUND && change->kind == PDICT_CHANGE_DEL)
+        part->must_hold = true;
     if (change->status != PDICT_OK)
         return;
     pdict__free(&part->txn->store->allocator, row->record);

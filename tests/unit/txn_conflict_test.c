@@ -208,6 +208,37 @@ TEST(txn_conflict, a_count_that_expiry_changes_is_a_conflict)
     pdict_close(d);
 }
 
+static pdict *begin_with_a_dead_put(pdict *d)
+{
+    pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
+    pdict *txn = begin(d);
+
+    check_value(txn, "a", NULL);
+    how.expires_ms = test_now_ms;
+    CHECK_OK(pdict_put(txn, pdict_str("a"), pdict_str("dead"), &how));
+    return txn;
+}
+
+/* At its snapshot the deadline may have been to come, and then somebody had to see the entry. */
+static void dead_put(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "dead", ""), *txn = begin_with_a_dead_put(d);
+
+    put(d, "a", "of another");
+    CHECK_STATUS(pdict_commit(txn), PDICT_CONFLICT);
+    check_value(d, "a", "of another");
+    CHECK_OK(pdict_del(d, pdict_str("a")));
+    txn = begin_with_a_dead_put(d);
+    CHECK_OK(pdict_commit(txn));
+    check_value(d, "a", NULL);
+    pdict_close(d);
+}
+
+TEST(txn_conflict, a_put_whose_deadline_has_passed_happens_at_the_commit_too)
+{
+    for_each_setup(dead_put);
+}
+
 /* Two that each read what the other writes: one of the two orders must have happened. */
 static void write_skew(const struct setup *setup)
 {
