@@ -81,7 +81,6 @@ static int ghash_del(void *session, pdict_slice key)
 
 static int ghash_scan(void *session, pdict_slice from, size_t limit, size_t *count)
 {
-    volatile unsigned seen = 0;
     GHashTableIter iter;
     gpointer value;
 
@@ -89,7 +88,7 @@ static int ghash_scan(void *session, pdict_slice from, size_t limit, size_t *cou
     *count = 0;
     g_hash_table_iter_init(&iter, session);
     while (*count < limit && g_hash_table_iter_next(&iter, NULL, &value)) {
-        seen += ((struct held *)value)->bytes[0];
+        driver_look(((struct held *)value)->bytes, 1);
         ++*count;
     }
     return PDICT_OK;

@@ -145,7 +145,6 @@ static int level_scan(void *session, pdict_slice from, size_t limit, size_t *cou
 {
     struct session *mine = session;
     leveldb_iterator_t *iter = leveldb_create_iterator(mine->db, mine->read);
-    volatile unsigned seen = 0;
     char *error = NULL;
 
     *count = 0;
@@ -157,7 +156,7 @@ static int level_scan(void *session, pdict_slice from, size_t limit, size_t *cou
         size_t size;
         const char *value = leveldb_iter_value(iter, &size);
 
-        seen += size ? (unsigned char)*value : 0;
+        driver_look(value, size);
     }
     leveldb_iter_get_error(iter, &error);
     leveldb_iter_destroy(iter);

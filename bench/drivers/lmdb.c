@@ -202,13 +202,12 @@ static int lmdb_del(void *session, pdict_slice key)
 
 static int walk(MDB_cursor *cursor, pdict_slice from, size_t limit, size_t *count)
 {
-    volatile unsigned seen = 0;
     MDB_val k = val(from);
     MDB_val v;
     int code = mdb_cursor_get(cursor, &k, &v, from.size > 0 ? MDB_SET_RANGE : MDB_FIRST);
 
     while (code == 0 && *count < limit) {
-        seen += v.mv_size ? *(const unsigned char *)v.mv_data : 0;
+        driver_look(v.mv_data, v.mv_size);
         ++*count;
         code = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
     }

@@ -182,12 +182,11 @@ static int pdict_driver_del(void *session, pdict_slice key)
 
 static int walk(pdict_iter *iter, size_t limit, size_t *count)
 {
-    volatile unsigned seen = 0;
     pdict_entry entry;
     int status = PDICT_OK;
 
     while (*count < limit && (status = pdict_iter_next(iter, &entry)) == PDICT_OK) {
-        seen += entry.value.size ? *(const unsigned char *)entry.value.data : 0;
+        driver_look(entry.value.data, entry.value.size);
         ++*count;
     }
     return status == PDICT_END ? PDICT_OK : status;

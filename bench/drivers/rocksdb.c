@@ -155,7 +155,6 @@ static int rocks_scan(void *session, pdict_slice from, size_t limit, size_t *cou
 {
     struct session *mine = session;
     rocksdb_iterator_t *iter = rocksdb_create_iterator(mine->db, mine->read);
-    volatile unsigned seen = 0;
     char *error = NULL;
 
     *count = 0;
@@ -167,7 +166,7 @@ static int rocks_scan(void *session, pdict_slice from, size_t limit, size_t *cou
         size_t size;
         const char *value = rocksdb_iter_value(iter, &size);
 
-        seen += size ? (unsigned char)*value : 0;
+        driver_look(value, size);
     }
     rocksdb_iter_get_error(iter, &error);
     rocksdb_iter_destroy(iter);

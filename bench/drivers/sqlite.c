@@ -178,7 +178,6 @@ static int sqlite_scan(void *session, pdict_slice from, size_t limit, size_t *co
 {
     struct session *mine = session;
     sqlite3_stmt *scan = mine->statements[SCAN];
-    volatile unsigned seen = 0;
     int code;
 
     *count = 0;
@@ -187,7 +186,7 @@ static int sqlite_scan(void *session, pdict_slice from, size_t limit, size_t *co
     while ((code = sqlite3_step(scan)) == SQLITE_ROW) {
         const unsigned char *value = sqlite3_column_blob(scan, 1);
 
-        seen += value ? *value : 0;
+        driver_look(value, value != NULL);
         ++*count;
     }
     sqlite3_reset(scan);

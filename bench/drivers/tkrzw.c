@@ -121,7 +121,6 @@ static int tkrzw_scan(void *session, pdict_slice from, size_t limit, size_t *cou
 {
     struct session *mine = session;
     TkrzwDBMIter *iter = tkrzw_dbm_make_iterator(mine->db);
-    volatile unsigned seen = 0;
     int32_t size;
     char *value;
 
@@ -129,7 +128,7 @@ static int tkrzw_scan(void *session, pdict_slice from, size_t limit, size_t *cou
     *count = 0;
     tkrzw_dbm_iter_first(iter);
     while (*count < limit && (value = tkrzw_dbm_iter_get_value(iter, &size))) {
-        seen += size ? (unsigned char)*value : 0;
+        driver_look(value, size);
         free(value);
         ++*count;
         tkrzw_dbm_iter_next(iter);
