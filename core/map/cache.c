@@ -112,18 +112,20 @@ static int compare(const void *a, const void *b)
 }
 
 /* Move those that a slot names to the front, and answer how many they are. */
-static size_t part_pinned(struct entry **entries, size_t count)
+static size_t part_pinned(struct entry **entries, size_t count, size_t *n_slots)
 {
     struct hazard_walk walk = pdict__hazard_walk();
     size_t n_pinned = 0;
     void *memory;
 
+    *n_slots = 0;
     qsort(entries, count, sizeof(*entries), compare);
     while ((memory = pdict__hazard_next(&walk))) {
         struct entry *key = memory, **found;
 
         found = bsearch(&key, entries, count, sizeof(*entries), compare);
         /* The lowest bit of an address is free, and does not change the order. */
+        *n_slots += found != NULL;
         if (found)
             *found = (struct entry *)((uintptr_t)*found | 1); // NOLINT
     }
@@ -142,10 +144,11 @@ static void reclaim_locked(struct cache *cache)
 {
     size_t n_pinned;
 
+    cache->n_pins = 0;
     if (cache->n_retired == 0)
         return;
     pdict__hazard_barrier();
-    n_pinned = part_pinned(cache->retired, cache->n_retired);
+    n_pinned = part_pinned(cache->retired, cache->n_retired, &cache->n_pins);
     for (size_t i = n_pinned; i < cache->n_retired; i++) {
         cache->retired_bytes -= whole_size(cache->retired[i]);
         pdict__entry_free(cache, cache->retired[i]);
@@ -273,6 +276,7 @@ static void destroy(struct cache *cache)
 
 static pthread_mutex_t orphans_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cache *orphans;
+static atomic_llong releases_left; /* until they are looked at again */
 atomic_bool pdict__cache_has_orphans;
 
 static bool is_gone(struct cache *cache)
@@ -288,23 +292,36 @@ static bool is_gone(struct cache *cache)
     return is_gone;
 }
 
-/* Whoever releases a view looks at the flag after emptying the slot, and the barrier stands between
- * setting the flag and looking into the slots: one of the two sees that the cache can go. */
-void pdict__cache_reap(void)
+/* While this looks, every release looks too, when it has the lock: none is missed. */
+static void reap(void)
 {
     struct cache **link = &orphans;
+    size_t n_pins = SIZE_MAX; /* of the cache that has fewest */
 
     pthread_mutex_lock(&orphans_lock);
+    atomic_exchange(&releases_left, 0);
     while (*link) {
-        struct cache *next = (*link)->next;
+        struct cache *cache = *link, *next = cache->next;
 
-        if (is_gone(*link))
+        if (is_gone(cache)) {
             *link = next;
-        else
-            link = &(*link)->next;
+        } else {
+            n_pins = cache->n_pins < n_pins ? cache->n_pins : n_pins;
+            link = &cache->next;
+        }
     }
     atomic_store(&pdict__cache_has_orphans, orphans != NULL);
+    atomic_store(&releases_left, orphans ? (long long)(n_pins / 2) : 0);
     pthread_mutex_unlock(&orphans_lock);
+}
+
+/* Whoever releases a view looks at the flag after emptying the slot, and the barrier stands between
+ * setting the flag and looking into the slots: one of the two sees that the cache can go. To look
+ * costs a walk of all slots, so it is done after half of the releases that are needed at least. */
+void pdict__cache_reap(void)
+{
+    if (atomic_fetch_sub(&releases_left, 1) <= 1)
+        reap();
 }
 
 void pdict__cache_free(struct cache *cache)
@@ -323,5 +340,5 @@ void pdict__cache_free(struct cache *cache)
     orphans = cache;
     atomic_store(&pdict__cache_has_orphans, true);
     pthread_mutex_unlock(&orphans_lock);
-    pdict__cache_reap();
+    reap();
 }

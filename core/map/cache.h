@@ -230,6 +230,7 @@ struct cache {
     pthread_mutex_t retired_lock;
     struct entry **retired; /* unlinked, maybe still named by hazard slots */
     size_t n_retired, retired_room, n_reserved, reclaim_at;
+    size_t n_pins;        /* slots that named them at the last look */
     size_t reclaim_batch; /* gathered for one barrier */
     size_t retired_bytes;
 
@@ -294,7 +295,8 @@ void pdict__retired_unreserve(struct cache *cache);
 void pdict__cache_reclaim(struct cache *cache);
 
 extern atomic_bool pdict__cache_has_orphans;
-/* Free what caches without a map have left, where the last view is gone. */
+/* A view was released, maybe of a cache without a map: free what such have left, where it was the
+ * last one. */
 void pdict__cache_reap(void);
 
 /* ---- cache_arrays.c: memory of buckets ---- */
