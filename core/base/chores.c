@@ -213,13 +213,18 @@ static int add_locked(struct chore *chore)
     return PDICT_OK;
 }
 
+static void lock_chores(void)
+{
+    pthread_once(&once, init);
+    pthread_mutex_lock(&lock);
+    notice_fork();
+}
+
 int pdict__chore_add(struct chore *chore)
 {
     int status;
 
-    pthread_once(&once, init);
-    pthread_mutex_lock(&lock);
-    notice_fork();
+    lock_chores();
     status = add_locked(chore);
     pthread_mutex_unlock(&lock);
     return status;
@@ -227,8 +232,7 @@ int pdict__chore_add(struct chore *chore)
 
 void pdict__chore_wake(struct chore *chore)
 {
-    pthread_mutex_lock(&lock);
-    notice_fork();
+    lock_chores();
     chore->is_woken = true;
     chore->due_ms = 0;
     /* In the child of a fork the thread may be missing; if it cannot start, the next wake tries. */
@@ -240,8 +244,7 @@ void pdict__chore_wake(struct chore *chore)
 
 void pdict__chore_remove(struct chore *chore)
 {
-    pthread_mutex_lock(&lock);
-    notice_fork();
+    lock_chores();
     chore->is_leaving = true;
     while (chore->is_running)
         wait_until(INT64_MAX);
@@ -271,8 +274,7 @@ void pdict__chores_run(const void *owner, int64_t budget_ms)
     struct chore *chore;
     uint64_t pass;
 
-    pthread_mutex_lock(&lock);
-    notice_fork();
+    lock_chores();
     pass = ++passes;
     for (;;) {
         bool has_more;
