@@ -35,7 +35,7 @@ static void fill_plain(const void *codecs)
 
 static void convert(const void *codecs)
 {
-    recoded(open_either(), backend, codecs, NULL);
+    pdict_close(recoded(open_either(), backend, codecs, NULL));
 }
 
 /* Half way or not, everything is there. */

@@ -19,8 +19,10 @@ static _Noreturn void migrate_in_child(const char *from, const char *to)
     pdict_options options = test_options(false);
     pdict_store *store;
 
-    _exit(pdict_store_open(from, &options, &store) != PDICT_OK ||
-          pdict_migrate(store, to, NULL, NULL) != PDICT_OK);
+    CHECK_OK(pdict_store_open(from, &options, &store));
+    CHECK_OK(pdict_migrate(store, to, NULL, NULL));
+    pdict_store_close(store);
+    _exit(0);
 }
 
 /* Whether it came to its end before it was killed. */
