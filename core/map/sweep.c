@@ -4,8 +4,8 @@
 
 /* Of one transaction, commit included. Removing ends with the batch in which its part of the time
  * is up: the commit writes the pages that were changed, which takes about as long again. */
-#define STEP_US    8000
-#define REMOVE_US  5000
+#define STEP_US    5000
+#define REMOVE_US  3000
 #define STEP_ROWS  500
 #define LEAST_ROWS 25
 #define BATCH_ROWS 50

@@ -108,11 +108,11 @@ TEST(sweep, one_step_is_one_short_transaction)
 
 TEST(sweep, steps_of_rows_that_take_long_remove_fewer)
 {
-    unsigned row_us = pdict__row_us(0, 500, 5000);
+    unsigned row_us = pdict__row_us(0, 500, 3000);
 
     CHECK_INT(pdict__step_rows(0), 500);
     CHECK_INT(pdict__step_rows(row_us), 500);
-    CHECK_INT(pdict__step_rows(pdict__row_us(0, 500, 20000)), 195);
+    CHECK_INT(pdict__step_rows(pdict__row_us(0, 500, 20000)), 121);
     /* However slow, it goes on. */
     CHECK_INT(pdict__step_rows(pdict__row_us(0, 1, INT64_MAX)), 25);
     /* A step that was held up once is not believed, and a disk that is slow is by and by. */
@@ -121,7 +121,7 @@ TEST(sweep, steps_of_rows_that_take_long_remove_fewer)
     for (int i = 0; i < 20; i++)
         row_us = pdict__row_us(row_us, 500, 500000);
     CHECK_INT(pdict__step_rows(row_us), 25);
-    CHECK_INT(pdict__step_rows(pdict__row_us(row_us, 25, 250)), 500);
+    CHECK_INT(pdict__step_rows(pdict__row_us(row_us, 25, 200)), 500);
     CHECK_INT(pdict__row_us(row_us, 0, 100), row_us);
 }
 
