@@ -46,7 +46,7 @@ static bool run_for(const char *from, const char *to, int64_t us)
 static void check_killed(const char *to)
 {
     const char *a = uri_of("sqlite", "a.db"), *path = strchr(to, ':') + 1;
-    int64_t began, whole_us;
+    int64_t began, longest_us;
     unsigned seed = (unsigned)now_us();
     int killed = 0;
     pdict *d = map_open(a, "main", "raw", false);
@@ -58,14 +58,20 @@ static void check_killed(const char *to)
     fill_store(a, 300);
     began = now_us();
     migrate(a, to, NULL);
-    whole_us = now_us() - began;
-    for (int i = 0; i < 20; i++) {
+    longest_us = now_us() - began;
+    for (int i = 0; i < 20 || (killed < 10 && i < 200); i++) {
         unlink(path);
         for (int tries = 0;; tries++) {
+            int64_t us;
+
             srand(seed++);
-            if (run_for(a, to, rand() % (whole_us + 1)))
+            us = rand() % (longest_us + 1);
+            if (run_for(a, to, us)) {
+                longest_us = us; /* the first migration was slower than this one */
                 break;
+            }
             killed++;
+            longest_us += longest_us / 8;
             if (exists(path))
                 break;
             if (tries == 2) {
