@@ -216,8 +216,8 @@ static void a_checkpoint_that_does_not_wait_is_held_up_by_nobody(struct subject 
     began_ms = steady_ms();
     status = t->backend->checkpoint(t->self, false);
     CHECK(status == PDICT_OK || status == PDICT_BUSY);
-    /* Half of the time that a call may wait. */
-    CHECK(steady_ms() - began_ms < 2500);
+    /* A call may wait for 5 s: less than that, and time for a busy machine. */
+    CHECK(steady_ms() - began_ms < 4500);
     step(&child);
     CHECK_OK(t->backend->checkpoint(t->self, false));
     void *reader = begin_read(t);

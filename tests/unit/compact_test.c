@@ -280,11 +280,12 @@ static void check_killed(const char *uri, const char *path)
     const char *before;
     unsigned seed = (unsigned)getpid();
     int killed = 0;
+    long longest_us = 30000;
 
     fill_and_delete(uri);
     before = map_text(uri, "main", false);
-    for (int i = 0; i < 20; i++) {
-        struct timespec wait = { 0, (long)(rand_r(&seed) % 30000) * 1000 };
+    for (int i = 0; i < 20 || (killed < 5 && i < 200); i++) {
+        struct timespec wait = { 0, rand_r(&seed) % longest_us * 1000 };
         size_t size;
         char *bytes = test_file(path, &size);
         int status;
@@ -297,10 +298,12 @@ static void check_killed(const char *uri, const char *path)
         kill(pid, SIGKILL);
         CHECK_INT(waitpid(pid, &status, 0), pid);
         killed += WIFSIGNALED(status);
+        longest_us =
+            WIFSIGNALED(status) ? longest_us + longest_us / 8 : longest_us - longest_us / 8;
         CHECK_STR(map_text(uri, "main", false), before);
         test_write_file(path, bytes, size);
     }
-    CHECK(killed > 0);
+    CHECK(killed >= 5);
 }
 
 TEST(compact, killed_at_any_moment_nothing_is_lost)

@@ -120,7 +120,7 @@ TEST(shared, the_turn_of_a_killed_process_goes_on_at_once)
         start_ms = pdict__steady_ms();
         CHECK_OK(put_number(d, "a", 1));
         /* Nothing is waited for; the limit is generous because the machine may be busy. */
-        CHECK(pdict__steady_ms() - start_ms < 5000);
+        CHECK(pdict__steady_ms() - start_ms < 30000);
         CHECK_OK(put_number(d, "a", 2));
         pdict_close(d);
     }
