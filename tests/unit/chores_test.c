@@ -210,7 +210,7 @@ TEST(chores, child_of_a_fork_has_no_thread_until_a_chore_is_woken)
     sem_wait(&probe.ran);
     child = fork();
     if (child == 0) {
-        alarm(10); /* a lost wake ends the test, not the run of all tests */
+        alarm(60); /* a lost wake ends the test, not the run of all tests */
         pdict__chore_wake(&probe.chore);
         sem_wait(&probe.ran);
         pdict__chore_remove(&probe.chore);

@@ -304,8 +304,8 @@ TEST(encrypt, somebody_in_the_way_of_the_rewriting_leaves_it_to_the_next_call)
     void *reader;
 
     need_codecs();
-    d = recode_open("sqlite", "raw&timeout=50ms", false);
-    other = recode_open("sqlite", "raw&map=other&timeout=50ms", false);
+    d = recode_open("sqlite", "raw&timeout=500ms", false);
+    other = recode_open("sqlite", "raw&map=other&timeout=500ms", false);
     fill(d, ENTRIES);
     CHECK_OK(pdict__begin(other, &reader));
     check_value(other, "nothing", NULL);

@@ -319,7 +319,7 @@ TEST(txn, maps_of_two_stores_do_not_join)
 
 static void excludes(const struct setup *setup)
 {
-    pdict *d = setup_open(setup, "alone", "&timeout=5ms"), *txn, *other;
+    pdict *d = setup_open(setup, "alone", "&timeout=5ms&maintenance=manual"), *txn, *other;
 
     put(d, "a", "1");
     CHECK_OK(pdict_begin(d, PDICT_TXN_EXCLUSIVE, &txn));
