@@ -190,8 +190,9 @@ static int ask(int tty, const char *question, struct secret *out)
         return pdict_fail(PDICT_IO, "the terminal cannot be asked: %s", strerror(errno));
     silent = before;
     silent.c_lflag &= ~(tcflag_t)ECHO;
-    dprintf(tty, "%s: ", question);
+    /* First this, so that what answers the question is neither lost nor shown. */
     tcsetattr(tty, TCSAFLUSH, &silent);
+    dprintf(tty, "%s: ", question);
     status = read_line(tty, out);
     tcsetattr(tty, TCSAFLUSH, &before);
     dprintf(tty, "\n");

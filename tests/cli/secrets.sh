@@ -73,15 +73,19 @@ exits 12 setsid "$p" init new.db --codecs xchacha20
 
 promise 'on a terminal a passphrase is asked for, twice for a new map, and not shown'
 if script -qec true /dev/null </dev/null >/dev/null 2>&1; then # there are pseudo-terminals
+    prompts() {
+        grep -oi -e 'passphrase[^:]*: ' -e 'again: ' typed | wc -l
+    }
     type_in() {
-        { for line in "$@"; do
+        { asked=0
+        for line in "$@"; do
+            asked=$((asked + 1))
             tries=0
-            while [ $tries -lt 100 ] && ! tail -c 30 typed | grep -q ': $'; do
+            while [ $tries -lt 600 ] && [ "$(prompts)" -lt $asked ]; do
                 sleep 0.05
                 tries=$((tries + 1))
             done
             printf '%s\n' "$line"
-            sleep 0.1
         done; } | script -qefc "$command" typed >screen 2>&1
     }
     : >typed
