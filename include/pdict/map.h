@@ -356,8 +356,9 @@ PDICT_API int pdict_contains(pdict *d, pdict_slice key, bool *out);
  * @param delta         May be negative, or 0.
  * @param how           Borrowed; NULL: plain. Flags must be 0; an expiry is that of a new entry.
  * @param[out] result   NULL, or receives the sum; 0 on failure.
- * @return PDICT_OK; PDICT_INVAL: the value is not an integer of 64 bits, or flags are set; PDICT_TOO_BIG: the sum does not fit, nothing done; a status as from pdict_get() when
- *         the record is damaged; else as pdict_put().
+ * @return PDICT_OK; PDICT_INVAL: the value is not an integer of 64 bits, or flags are set;
+ *         PDICT_TOO_BIG: the sum does not fit, nothing done; a status as from pdict_get() when the
+ *         record is damaged; else as pdict_put().
  *
  * Threads: any number of threads and processes may add to one key: no addition is lost.
  * Cost:    one commit, of which adding threads share one like others; nothing is ever retried.
