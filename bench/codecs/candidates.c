@@ -164,6 +164,29 @@ int candidates_parse(const char *text, int kind, const char *option, struct cand
     return status;
 }
 
+/* Add the words of a codec, if this build has it. */
+static void append_known(const char *words, char *out, size_t size)
+{
+    size_t used = strlen(out);
+    char name[31];
+
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(words, ":"), words);
+    if (pdict_codec_find(name))
+        snprintf(out + used, size - used, ",%s", words);
+}
+
+int candidates_usual(const struct invocation *in, const char *const *usual, struct candidate *out,
+                     size_t *count)
+{
+    char own[512] = "none";
+    char list[1024];
+
+    for (; *usual; usual++)
+        append_known(*usual, own, sizeof own);
+    return candidates_parse(bench_codecs(in, OPT_CODECS, own, list, sizeof list), PDICT_COMPRESSOR,
+                            "codecs", out, count);
+}
+
 bool candidates_are_trained(const struct candidate *candidates, size_t count)
 {
     bool are_trained = false;

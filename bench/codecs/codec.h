@@ -64,6 +64,10 @@ struct candidate {
 /** "none,zlib:1-9,zstd:-3,1-12,3+dict": after a name, a bare number is another level of it. */
 int candidates_parse(const char *text, int kind, const char *option, struct candidate *out,
                      size_t *count);
+/** --codecs; not given: "none", those of `usual` (ends with NULL; each begins with the name of a
+ * codec) that this build has, and what extensions brought. */
+int candidates_usual(const struct invocation *in, const char *const *usual, struct candidate *out,
+                     size_t *count);
 bool candidates_are_trained(const struct candidate *candidates, size_t count);
 
 /* ---- dictionary.c ---------------------------------------------------------------------------- */

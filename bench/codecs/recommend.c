@@ -9,6 +9,10 @@
 
 #define TIE 1.03 /* costs closer than this are a tie: the simpler one wins */
 
+/* From the simplest on. */
+static const char *const usual[] = { "zstd:1,3,-3,6,9,12", "lz4:1", "zlib:1,6",
+                                     "zstd:1+dict,3+dict,9+dict", NULL };
+
 enum goal {
     GOAL_BALANCED,
     GOAL_SIZE,
@@ -285,18 +289,13 @@ static int apply(const struct advice *advice, const char *path)
 
 static int measure(struct advice *advice, const struct invocation *in, uint64_t seed, size_t from)
 {
-    bool has_all = pdict_codec_find("zlib") && pdict_codec_find("zstd");
     uint64_t time_ns = bench_has(in, OPT_QUICK) ? 50000000u : 600000000u;
     struct candidate *ciphers = advice->compressors + CANDIDATES;
     size_t n_compressors = 0, n_ciphers = 0;
     int status;
 
     if ((status = bench_duration(in, OPT_TIME, &time_ns)) != PDICT_OK ||
-        (status = candidates_parse(
-             bench_text(in, OPT_CODECS,
-                        has_all ? "none,zstd:1,3,-3,6,9,12,zlib:1,6,zstd:1+dict,3+dict,9+dict"
-                                : "none"),
-             PDICT_COMPRESSOR, "codecs", advice->compressors, &n_compressors)) != PDICT_OK ||
+        (status = candidates_usual(in, usual, advice->compressors, &n_compressors)) != PDICT_OK ||
         (status = candidates_parse(advice->is_secret ? "xchacha20" : "none", PDICT_CIPHER, "secret",
                                    ciphers, &n_ciphers)) != PDICT_OK)
         return status;
@@ -318,7 +317,17 @@ static int measure(struct advice *advice, const struct invocation *in, uint64_t 
     return status;
 }
 
-static void print_advice(const struct advice *advice, const json_t *confirmation)
+static bool is_extended(const struct invocation *in, const struct candidate *candidate)
+{
+    for (size_t i = 0; candidate->codec && i < in->n_extended; i++) {
+        if (strcmp(in->extended[i].name, candidate->codec->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void print_advice(const struct invocation *in, const struct advice *advice,
+                         const json_t *confirmation)
 {
     const struct codec_result *best = advice->best;
     char name[96];
@@ -341,6 +350,11 @@ static void print_advice(const struct advice *advice, const json_t *confirmation
            report_time_text(report_number(confirmation, "get_ns"), texts[1]),
            report_number(confirmation, "logical_bytes") /
                report_number(confirmation, "stored_bytes"));
+    if (is_extended(in, best->compressor))
+        printf(
+            "note          %s is your own: whoever opens the store loads it first, as --extension "
+            "did\n",
+            best->compressor->codec->name);
     if (best->compressor->codec && best->cipher->codec)
         printf("note          lengths of compressed values tell something of their content where "
                "others choose parts of them\n");
@@ -392,7 +406,7 @@ int bench_recommend(struct invocation *in)
     if ((status = confirm(&advice, from, document)) != PDICT_OK ||
         (status = report_finish(in, document)) != PDICT_OK)
         goto done;
-    print_advice(&advice, json_object_get(document, "confirmation"));
+    print_advice(in, &advice, json_object_get(document, "confirmation"));
     if (bench_has(in, OPT_APPLY))
         status = apply(&advice, in->values[OPT_APPLY]);
 done:

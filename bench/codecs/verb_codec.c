@@ -6,19 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_CODECS "none,zlib:1,6,9,zstd:-5,-3,1,3,6,9,12,1+dict,3+dict,9+dict"
-
-/* Without what the list names there is nothing to compare but a copy. */
-static const char *default_codecs(void)
-{
-    return pdict_codec_find("zstd") && pdict_codec_find("zlib") ? DEFAULT_CODECS : "none";
-}
+/* Compared where nobody asks for others: of those in this build, from the quickest on. */
+static const char *const usual[] = { "lz4:1,9", "zlib:1,6,9",
+                                     "zstd:-5,-3,-1,1,3,6,9,12,1+dict,3+dict,9+dict", NULL };
 
 /* `candidates` has room for the compressors, then for as many ciphers. */
 static int read_plan(const struct invocation *in, struct candidate *candidates,
                      struct codec_plan *plan)
 {
     struct candidate *ciphers = candidates + CANDIDATES;
+    char list[512];
     int status;
 
     *plan = (struct codec_plan){ .compressors = candidates,
@@ -29,10 +26,9 @@ static int read_plan(const struct invocation *in, struct candidate *candidates,
     if ((status = bench_duration(in, OPT_TIME, &plan->time_ns)) == PDICT_OK &&
         (status = bench_number(in, OPT_SAMPLES, 10, 200, &plan->rounds)) == PDICT_OK &&
         (status = bench_number(in, OPT_SEED, 0, UINT64_C(1) << 53, &plan->seed)) == PDICT_OK &&
-        (status = candidates_parse(bench_text(in, OPT_CODECS, default_codecs()), PDICT_COMPRESSOR,
-                                   "codecs", candidates, &plan->n_compressors)) == PDICT_OK)
-        status = candidates_parse(bench_text(in, OPT_CIPHER, "none"), PDICT_CIPHER, "cipher",
-                                  ciphers, &plan->n_ciphers);
+        (status = candidates_usual(in, usual, candidates, &plan->n_compressors)) == PDICT_OK)
+        status = candidates_parse(bench_codecs(in, OPT_CIPHER, "none", list, sizeof list),
+                                  PDICT_CIPHER, "cipher", ciphers, &plan->n_ciphers);
     return status;
 }
 

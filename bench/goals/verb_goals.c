@@ -59,6 +59,14 @@ static int check_only(const struct invocation *in)
     return bench_choices(in, OPT_ONLY, names, count, chosen, 64, &n_chosen);
 }
 
+/* Goals are set against an engine used raw or a library called directly. */
+static void skip_extended(const struct invocation *in, json_t *document)
+{
+    for (size_t i = 0; i < in->n_extended; i++)
+        report_skip(document, "goals", in->extended[i].name,
+                    "an extension brings nothing to be held against; kv and codec measure it");
+}
+
 static int run_open(struct invocation *in, struct goal_run *run)
 {
     bool is_quick = bench_has(in, OPT_QUICK);
@@ -105,6 +113,7 @@ int bench_goals(struct invocation *in)
     if ((status = check_only(in)) != PDICT_OK || (status = run_open(in, &run)) != PDICT_OK)
         goto done;
     document = report_new(in, run.settings.seed);
+    skip_extended(in, document);
     bench_interrupt_catch();
     bench_progress_begin(in);
     status = measure_all(in, &run, document);

@@ -2,8 +2,6 @@
 /* Every option of every verb, and how its text is read. */
 #include "tool/tool.h"
 
-#include <pdict/ext/register.h>
-
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -47,7 +45,7 @@ const struct cli_option bench_options[OPT_COUNT] = {
     [OPT_SAMPLES] = { "samples", 0, "N", "of each row, 10 or more (default: 12)" },
     [OPT_SEED] = { "seed", 0, "N", "of keys, values and order (default: 42)" },
     [OPT_DIR] = { "dir", 0, "PATH", "where the stores lie during the run (default: .)" },
-    [OPT_EXTENSION] = { "extension", 'x', "FILE", "load backends and codecs; repeatable" },
+    [OPT_EXTENSION] = { "extension", 'x', "FILE", "load your backends and codecs, and measure them" },
     [OPT_JSON] = { "json", 'j', "FILE", "write everything measured (- is standard output)" },
     [OPT_HTML] = { "html", 0, "FILE", "write a report with pictures, one file" },
     [OPT_CSV] = { "csv", 0, "FILE", "write the rows as a table for other programs" },
@@ -79,7 +77,7 @@ static int unknown_option(const struct invocation *in, const char *text)
 static int take_option(struct invocation *in, int option)
 {
     if (option == OPT_EXTENSION)
-        return pdict_load_extension(optarg);
+        return bench_extension_load(in, optarg);
     if (in->values[option])
         return pdict_fail(PDICT_INVAL, "%s: --%s was given twice", in->verb->name,
                           bench_options[option].name);

@@ -56,12 +56,22 @@ struct verb {
     const char *notes;                 /**< NULL, or paragraphs of the verb's help */
 };
 
+#define BENCH_EXTENDED 16
+
+/** A backend or codec that an extension brought; the name is borrowed from it. */
+struct extended {
+    int kind; /**< enum pdict_info_kind */
+    const char *name;
+};
+
 /** One command line, parsed. Strings are borrowed from argv. */
 struct invocation {
     const struct verb *verb;
     const char *values[OPT_COUNT]; /**< NULL: not given; a flag that was given is "" */
     char **args;
     int n_args;
+    struct extended extended[BENCH_EXTENDED];
+    size_t n_extended;
     bool is_missed; /**< the run came to its end, and its verdict is no */
     char **argv;    /**< the whole command line, for the report */
     int argc;
@@ -90,6 +100,14 @@ int bench_numbers(const struct invocation *in, enum bench_option option, uint64_
 /** Places of the words of a list among `names`; all of them when it was not given. */
 int bench_choices(const struct invocation *in, enum bench_option option, const char *const *names,
                   size_t n_names, int *out, size_t room, size_t *count);
+
+/* extension.c: lists as they were given, or made in `out`. */
+int bench_extension_load(struct invocation *in, const char *path);
+/** --target; not given: the verb's own, with those that extensions brought. */
+const char *bench_targets(const struct invocation *in, const char *own, char *out, size_t size);
+/** OPT_CODECS or OPT_CIPHER in the same way. */
+const char *bench_codecs(const struct invocation *in, enum bench_option option, const char *own,
+                         char *out, size_t size);
 
 /* help.c */
 void bench_help(FILE *out);

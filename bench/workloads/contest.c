@@ -38,12 +38,13 @@ int contest_open(struct contest *contest, const struct invocation *in, const cha
                  const char *default_targets)
 {
     struct target targets[RUN_TARGETS];
+    char list[2048];
     int status;
 
     *contest = (struct contest){ .kind = kind };
     if ((status = run_settings_read(in, &contest->settings)) != PDICT_OK ||
-        (status = target_list(bench_text(in, OPT_TARGET, default_targets), targets, RUN_TARGETS,
-                              &contest->count)) != PDICT_OK)
+        (status = target_list(bench_targets(in, default_targets, list, sizeof list), targets,
+                              RUN_TARGETS, &contest->count)) != PDICT_OK)
         return status;
     if (!(contest->contestants = calloc(contest->count, sizeof *contest->contestants)))
         return driver_no_memory("--target");
