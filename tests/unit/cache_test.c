@@ -532,6 +532,27 @@ TEST(cache, what_another_process_has_put_is_seen_by_the_next_get)
     for_each_setup(check_strict);
 }
 
+/* An own commit behind the other's does not make true what was cached before both. */
+static void must_be_current_behind_an_own_put(pdict *d, int i)
+{
+    put(d, "own", "value");
+    CHECK_INT(read_number(d), i);
+    check_value(d, "own", "value");
+}
+
+static void check_own_put(const struct setup *setup)
+{
+    if (setup->is_persistent)
+        check_other_process(setup, "", 20, must_be_current_behind_an_own_put);
+}
+
+TEST(cache, what_another_process_has_put_is_seen_after_an_own_put)
+{
+    if (TEST_UNDER_TSAN)
+        SKIP("fork is not supported under the thread sanitizer");
+    for_each_setup(check_own_put);
+}
+
 static void may_be_old(pdict *d, int i)
 {
     /* An hour has not passed since the first look. */

@@ -442,6 +442,22 @@ static pid_t raw_fork(void)
     return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 }
 
+/* With nothing pinned a get takes the short way. */
+static void check_raw_hit(const struct setup *setup, pdict *d)
+{
+    pid_t pid;
+
+    check_value(d, "k", "v");
+    check_value(d, "k", "v");
+    if ((pid = raw_fork()) == 0) {
+        check_refused(setup, d);
+        leave_everything();
+    }
+    CHECK(pid > 0);
+    end_child(pid);
+    check_value(d, "k", "v");
+}
+
 /* A lock of the C library that a thread of ours has at that moment would be the child's for ever. */
 static void check_raw(const struct setup *setup)
 {
@@ -460,7 +476,7 @@ static void check_raw(const struct setup *setup)
     CHECK(pid > 0);
     end_child(pid);
     pdict_view_release(&view);
-    check_value(d, "k", "v");
+    check_raw_hit(setup, d);
     put(d, "k", "w");
     pdict_close(d);
     check_unharmed(setup, "a");
