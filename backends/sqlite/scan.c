@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Cursors: a statement of their own each, over a range of ids, of keys or of times. */
+/* Cursors: a statement of their own each, over a range of ids, of keys or of times; to prepare one
+ * costs more than to walk fifty rows, so those of closed cursors are kept for the next. */
 #include "sqlite.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@ struct cursor {
     uint32_t map;
     bool has_values;
     bool is_over;
+    int shape; /* among the statements that are kept; -1: none of them */
     sqlite3_stmt *statement;
     char *bounds; /* the keys from and to, one after the other */
 };
@@ -88,11 +90,64 @@ static int bind_keys(struct cursor *cursor, const pdict_scan *scan)
     return PDICT_OK;
 }
 
+/* Scans of the same shape have the same text. Those by time are rare, and not kept. */
+static int shape_of(const pdict_scan *scan)
+{
+    int ways =
+        (scan->flags & PDICT_SCAN_REVERSE ? 1 : 0) + (scan->flags & PDICT_SCAN_NO_VALUES ? 2 : 0);
+
+    if (scan->flags & PDICT_SCAN_BY_KEY)
+        return ways + (scan->to.data != NULL ? 4 : 0);
+    return scan->flags & (PDICT_SCAN_BY_EXPIRY | PDICT_SCAN_BY_ACCESS) ? -1 : 8 + ways;
+}
+
+static int prepare_new(struct cursor *cursor, const pdict_scan *scan)
+{
+    char *sql = scan_sql(cursor->map, scan);
+    int rc;
+
+    if (sql == NULL)
+        return no_memory("a cursor");
+    errno = 0;
+    rc = sqlite3_prepare_v2(cursor->conn->db, sql, -1, &cursor->statement, NULL);
+    sqlite3_free(sql);
+    return rc == SQLITE_OK ? PDICT_OK : pdict__sqlite_fail_in_map(cursor->conn, cursor->map, rc);
+}
+
+/* One that is kept leaves the entry while it is used: several cursors may be open. */
+static int take_statement(struct cursor *cursor, const pdict_scan *scan)
+{
+    struct map_entry *entry;
+
+    cursor->shape = shape_of(scan);
+    if (cursor->shape < 0)
+        return prepare_new(cursor, scan);
+    if ((entry = pdict__sqlite_entry(cursor->conn, cursor->map)) == NULL)
+        return no_memory("a cursor");
+    cursor->statement = entry->scans[cursor->shape];
+    entry->scans[cursor->shape] = NULL;
+    return cursor->statement != NULL ? PDICT_OK : prepare_new(cursor, scan);
+}
+
+static void give_statement(struct cursor *cursor)
+{
+    struct map_entry *entry = NULL;
+
+    if (cursor->statement != NULL && cursor->shape >= 0)
+        entry = pdict__sqlite_known(cursor->conn, cursor->map);
+    if (entry == NULL || entry->scans[cursor->shape] != NULL) {
+        sqlite3_finalize(cursor->statement);
+        return;
+    }
+    sqlite3_reset(cursor->statement);
+    sqlite3_clear_bindings(cursor->statement);
+    entry->scans[cursor->shape] = cursor->statement;
+}
+
 static int prepare(struct cursor *cursor, const pdict_scan *scan)
 {
     bool has_access = true, exists = true;
-    char *sql;
-    int rc, status = PDICT_OK;
+    int status = PDICT_OK;
 
     if (scan->flags & PDICT_SCAN_BY_ACCESS)
         status = pdict__sqlite_has_access(cursor->conn, cursor->map, &has_access);
@@ -102,14 +157,8 @@ static int prepare(struct cursor *cursor, const pdict_scan *scan)
     cursor->is_over = status == PDICT_OK && !has_access && exists;
     if (status != PDICT_OK || cursor->is_over)
         return status;
-    sql = scan_sql(cursor->map, scan);
-    if (sql == NULL)
-        return no_memory("a cursor");
-    errno = 0;
-    rc = sqlite3_prepare_v2(cursor->conn->db, sql, -1, &cursor->statement, NULL);
-    sqlite3_free(sql);
-    if (rc != SQLITE_OK)
-        return pdict__sqlite_fail_in_map(cursor->conn, cursor->map, rc);
+    if ((status = take_statement(cursor, scan)) != PDICT_OK)
+        return status;
     if (scan->flags & PDICT_SCAN_BY_KEY)
         return bind_keys(cursor, scan);
     if (scan->flags & (PDICT_SCAN_BY_EXPIRY | PDICT_SCAN_BY_ACCESS))
@@ -171,7 +220,7 @@ void pdict__sqlite_scan_close(void *self, void *opaque)
     struct store *store = self;
     struct cursor *cursor = opaque;
 
-    sqlite3_finalize(cursor->statement);
+    give_statement(cursor);
     store->allocator.release(store->allocator.ctx, cursor->bounds);
     store->allocator.release(store->allocator.ctx, cursor);
 }

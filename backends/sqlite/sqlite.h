@@ -77,6 +77,9 @@ struct tally {
     int64_t last_id; /* the highest id ever given */
 };
 
+/* Kinds of walks whose statements are kept: by key in eight ways, by id in four. */
+#define SCAN_SHAPES 12
+
 /* What a connection keeps of one map; map 0 stands for the store. */
 struct map_entry {
     uint32_t map;
@@ -87,6 +90,7 @@ struct map_entry {
     bool knows_access, has_access;
     bool is_fed; /* reader only: SQL_FEED stands on a row */
     sqlite3_stmt *statements[SQL_COUNT];
+    sqlite3_stmt *scans[SCAN_SHAPES]; /* of cursors that are closed, see scan.c */
 };
 
 /* READ_FROZEN reads the main file alone, without locks, because no log exists beside it. */
@@ -186,6 +190,8 @@ int pdict__sqlite_run(struct conn *conn, uint32_t map, sqlite3_stmt *statement);
 void pdict__sqlite_rest(struct conn *conn);
 /* NULL: no memory. Valid until another map is met. */
 struct map_entry *pdict__sqlite_entry(struct conn *conn, uint32_t map);
+/* NULL: nothing is kept of it. */
+struct map_entry *pdict__sqlite_known(struct conn *conn, uint32_t map);
 void pdict__sqlite_forget_map(struct conn *conn, uint32_t map);
 void pdict__sqlite_forget_tallies(struct conn *conn);
 void pdict__sqlite_forget_statements(struct conn *conn);

@@ -86,7 +86,7 @@ static struct map_entry *add_entry(struct conn *conn, uint32_t map)
     return &grown[conn->recent];
 }
 
-struct map_entry *pdict__sqlite_entry(struct conn *conn, uint32_t map)
+struct map_entry *pdict__sqlite_known(struct conn *conn, uint32_t map)
 {
     if (map == 0 && conn->entry_count > 0)
         return &conn->entries[0];
@@ -98,13 +98,26 @@ struct map_entry *pdict__sqlite_entry(struct conn *conn, uint32_t map)
             return &conn->entries[i];
         }
     }
-    return add_entry(conn, map);
+    return NULL;
+}
+
+struct map_entry *pdict__sqlite_entry(struct conn *conn, uint32_t map)
+{
+    struct map_entry *entry;
+
+    /* The store's entry comes first, whatever is asked for first. */
+    if (conn->entry_count == 0 && map != 0 && add_entry(conn, 0) == NULL)
+        return NULL;
+    entry = pdict__sqlite_known(conn, map);
+    return entry != NULL ? entry : add_entry(conn, map);
 }
 
 static void finalize_entry(struct map_entry *entry)
 {
     for (size_t i = 0; i < SQL_COUNT; i++)
         sqlite3_finalize(entry->statements[i]);
+    for (size_t i = 0; i < SCAN_SHAPES; i++)
+        sqlite3_finalize(entry->scans[i]);
 }
 
 void pdict__sqlite_forget_map(struct conn *conn, uint32_t map)
@@ -157,9 +170,6 @@ int pdict__sqlite_statement(struct conn *conn, uint32_t map, enum sql sql, sqlit
     int status;
 
     pdict__sqlite_rest(conn);
-    /* The store's entry comes first, whatever is asked for first. */
-    if (conn->entry_count == 0 && pdict__sqlite_entry(conn, 0) == NULL)
-        return no_memory("a statement");
     if ((entry = pdict__sqlite_entry(conn, map)) == NULL)
         return no_memory("a statement");
     if (entry->statements[sql] == NULL) {

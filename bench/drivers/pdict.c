@@ -202,6 +202,7 @@ static int pdict_driver_scan(void *session, pdict_slice from, size_t limit, size
     *count = 0;
     range.flags = PDICT_BY_KEY;
     range.from = from;
+    range.limit = limit;
     if ((status = pdict_iter_open(mine->map, &range, &iter)) != PDICT_OK)
         return status;
     status = walk(iter, limit, count);

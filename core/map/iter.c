@@ -5,10 +5,11 @@
 #include "base/calls.h"
 #include "map/txn.h"
 
-/* A chunk is what one snapshot reads ahead; it starts small, so that a short look is cheap. */
+/* A chunk is what one snapshot reads ahead. It starts small and doubles, so that what is read in
+ * vain by a walk that stops early is no more than what it has seen. */
 #define CHUNK_ROWS_FIRST 16
 #define CHUNK_ROWS       256
-#define CHUNK_BYTES      ((size_t)1 << 20)
+#define CHUNK_ROW_BYTES  4096 /* a chunk ends early when its rows are larger than this */
 
 struct ahead {
     pdict_row row; /* slices valid once the chunk is complete */
@@ -24,17 +25,21 @@ struct pdict_iter {
     uint64_t last_id;    /* of the map when the walk began: later inserts do not come */
     bool is_over;
     bool has_values; /* the caller wants them */
+    bool is_limited;
+    uint64_t left; /* of a limited walk: entries still to come */
 
     /* Weakly consistent: */
-    struct ahead chunk[CHUNK_ROWS];
     struct buf bytes; /* keys and values of the chunk */
-    size_t n_chunk, next, limit;
+    size_t n_chunk, next;
+    size_t ahead; /* rows of the next chunk, unless a limited walk wants more at once */
 
     /* With PDICT_SNAPSHOT; the row that was given out lies in `bytes` where the snapshot may go: */
     struct hold hold;
     void *cursor;
 
     struct txn_walk *walk; /* over a transaction, whose snapshot the chunks come from */
+
+    struct ahead chunk[CHUNK_ROWS]; /* last, and not zeroed: it is most of the iterator */
 };
 
 /* ---- the range ---- */
@@ -225,15 +230,17 @@ int pdict_iter_open(pdict *d, const pdict_range *range, pdict_iter **out)
     *out = NULL;
     if (range && range->struct_size < sizeof(range->struct_size))
         return pdict_fail(PDICT_INVAL, "pdict_range: set struct_size, see PDICT_RANGE_INIT");
-    iter = pdict__calloc(allocator, 1, sizeof(*iter));
-    if (!iter)
+    if (!(iter = pdict__alloc(allocator, sizeof(*iter))))
         return PDICT_NOMEM;
+    memset(iter, 0, offsetof(pdict_iter, chunk));
     iter->d = d;
-    iter->limit = CHUNK_ROWS_FIRST;
     iter->from.allocator = iter->to.allocator = iter->bytes.allocator = allocator;
     iter->bench = pdict__bench_for(d);
     if (range)
         memcpy(&full, range, range->struct_size < sizeof(full) ? range->struct_size : sizeof(full));
+    iter->is_limited = full.limit > 0;
+    iter->left = full.limit;
+    iter->ahead = iter->is_limited ? 1 : CHUNK_ROWS_FIRST;
     status = iter->bench ? open_range(iter, &full) : PDICT_NOMEM;
     /* Between its steps a walk is not inside a call. */
     if (iter->bench)
@@ -286,9 +293,29 @@ static int keep_row(pdict_iter *iter, void *reader, const pdict_row *row)
                             &ahead->until_ms);
 }
 
+/* What a limited walk still wants comes at once, if all of it is in use. */
+static size_t chunk_rows(pdict_iter *iter)
+{
+    uint64_t rows = iter->left > iter->ahead ? iter->left : iter->ahead;
+
+    iter->ahead *= iter->ahead < CHUNK_ROWS ? 2 : 1;
+    return rows < CHUNK_ROWS ? (size_t)rows : CHUNK_ROWS;
+}
+
+/* Room for a chunk of rows like the first, so that it need not move while it grows. */
+static int make_room(pdict_iter *iter, const pdict_row *first, size_t rows)
+{
+    size_t size = first->key.size + first->value.size;
+
+    if (size < CHUNK_ROW_BYTES)
+        size *= rows;
+    return pdict__buf_reserve(&iter->bytes, size);
+}
+
 static int fill_chunk(pdict_iter *iter, void *reader)
 {
     struct store *store = iter->d->map->store;
+    size_t rows = chunk_rows(iter);
     void *cursor;
     pdict_row row;
     int status;
@@ -297,8 +324,11 @@ static int fill_chunk(pdict_iter *iter, void *reader)
                                        &cursor);
     if (status != PDICT_OK)
         return status;
-    while (status == PDICT_OK && iter->n_chunk < iter->limit && iter->bytes.size < CHUNK_BYTES) {
+    while (status == PDICT_OK && iter->n_chunk < rows &&
+           iter->bytes.size < rows * CHUNK_ROW_BYTES) {
         status = store->backend->scan_next(store->engine, cursor, &row);
+        if (status == PDICT_OK && iter->n_chunk == 0)
+            status = make_room(iter, &row, rows);
         if (status == PDICT_OK && row.id <= iter->last_id)
             status = keep_row(iter, reader, &row);
     }
@@ -359,7 +389,6 @@ static int read_ahead(pdict_iter *iter)
         ahead->row.key.data = bytes + ahead->key_at;
         ahead->row.value.data = bytes + ahead->value_at;
     }
-    iter->limit = CHUNK_ROWS;
     return iter->n_chunk > 0 && !iter->is_over ? move_on(iter) : PDICT_OK;
 }
 
@@ -494,8 +523,11 @@ int pdict_iter_next(pdict_iter *iter, pdict_entry *out)
     int status;
 
     *out = (pdict_entry){ 0 };
+    if (iter->is_limited && iter->left == 0)
+        return PDICT_END;
     pdict__call_begin();
     status = next(iter, out);
     pdict__call_end();
+    iter->left -= status == PDICT_OK && iter->is_limited;
     return status;
 }

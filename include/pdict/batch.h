@@ -84,6 +84,7 @@ typedef struct pdict_range {
     pdict_slice prefix; /**< only keys that begin so */
     pdict_slice from;   /**< first key; data NULL: from the start */
     pdict_slice to;     /**< first key beyond; data NULL: to the end */
+    uint64_t limit;     /**< so many entries at most; 0: all. No more are read ahead */
 } pdict_range;
 
 #define PDICT_RANGE_INIT                                                                           \
@@ -117,7 +118,8 @@ typedef struct pdict_iter pdict_iter;
  * @return PDICT_OK; PDICT_INVAL; PDICT_BUSY; PDICT_NO_MAP; PDICT_UNSUPPORTED: an order of keys, a
  *         range or a prefix in a map that hides its keys.
  *
- * Cost: bounded memory, whatever the size of the map: up to 256 rows or about 1 MiB are read ahead.
+ * Cost: bounded memory, whatever the size of the map: 16 rows are read ahead, then twice as many
+ * each time, up to 256 or about 1 MiB. Who wants the first few of many says so in range->limit.
  * Since 0.1.
  */
 PDICT_API int pdict_iter_open(pdict *d, const pdict_range *range, pdict_iter **out);

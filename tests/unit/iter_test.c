@@ -80,6 +80,68 @@ TEST(iter, orders_and_ranges_come_as_asked_for)
     for_each_setup(check_orders);
 }
 
+static void check_limits(const struct setup *setup)
+{
+    static const unsigned kinds[] = { 0, PDICT_SNAPSHOT, PDICT_KEYS_ONLY };
+    pdict_range range = PDICT_RANGE_INIT;
+    pdict *d = setup_open(setup, "a", "");
+
+    put_ttl(d, "a", "gone", 1);
+    put(d, "c", "1");
+    put_ttl(d, "b", "gone", 1);
+    put(d, "e", "2");
+    put(d, "d", "3");
+    test_now_ms += 1;
+    for (int i = 0; i < 3; i++) {
+        range.flags = kinds[i];
+        for (range.limit = 3; range.limit < 6; range.limit++)
+            CHECK_STR(walk(d, &range), "c e d");
+        range.limit = 2;
+        CHECK_STR(walk(d, &range), "c e");
+        range.flags = kinds[i] | PDICT_BY_KEY;
+        CHECK_STR(walk(d, &range), "c d");
+        range.flags = kinds[i] | PDICT_BY_KEY | PDICT_REVERSE;
+        CHECK_STR(walk(d, &range), "e d");
+        range.limit = 1;
+        CHECK_STR(walk(d, &range), "e");
+    }
+    pdict_close(d);
+}
+
+TEST(iter, a_limit_counts_what_comes_and_not_what_is_passed_over)
+{
+    for_each_setup(check_limits);
+}
+
+/* More than a chunk, with a limit before, at and behind each of its borders. */
+static void check_long_limits(const struct setup *setup)
+{
+    static const uint64_t limits[] = { 1, 15, 16, 17, 47, 48, 49, 255, 256, 257, 599, 600 };
+    pdict_range range = PDICT_RANGE_INIT;
+    pdict *d = setup_open(setup, "a", "");
+    char key[16];
+
+    for (int i = 0; i < 600; i++) {
+        snprintf(key, sizeof(key), "%03d", i);
+        put(d, key, "value");
+    }
+    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+        const char *joined;
+
+        range.limit = limits[i];
+        joined = walk(d, &range);
+        CHECK_INT(strlen(joined), limits[i] * 4 - 1);
+        snprintf(key, sizeof(key), "%03d", (int)limits[i] - 1);
+        CHECK_STR(joined + strlen(joined) - 3, key);
+    }
+    pdict_close(d);
+}
+
+TEST(iter, a_limit_may_lie_anywhere_beside_the_borders_of_chunks)
+{
+    for_each_setup(check_long_limits);
+}
+
 static void check_prefix_of_255(const struct setup *setup)
 {
     pdict *d = setup_open(setup, "a", "");
