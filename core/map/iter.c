@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "base/calls.h"
+#include "map/range.h"
 #include "map/txn.h"
 
 /* A chunk is what one snapshot reads ahead. It starts small and doubles, so that what is read in
@@ -20,9 +21,9 @@ struct ahead {
 struct pdict_iter {
     pdict *d;
     struct workbench *bench;
-    pdict_scan scan;     /* what is still to be walked */
-    struct buf from, to; /* behind scan.from and scan.to */
-    uint64_t last_id;    /* of the map when the walk began: later inserts do not come */
+    pdict_scan scan; /* what is still to be walked */
+    struct bounds bounds;
+    uint64_t last_id; /* of the map when the walk began: later inserts do not come */
     bool is_over;
     bool has_values; /* the caller wants them */
     bool is_limited;
@@ -41,93 +42,6 @@ struct pdict_iter {
 
     struct ahead chunk[CHUNK_ROWS]; /* last, and not zeroed: it is most of the iterator */
 };
-
-/* ---- the range ---- */
-
-/* Copy a bound; an empty one must not look like none. */
-static int set_bound(struct buf *buf, pdict_slice *bound, const void *data, size_t size)
-{
-    int status;
-
-    buf->size = 0;
-    if ((status = pdict__buf_reserve(buf, size + 1)) != PDICT_OK)
-        return status;
-    if ((status = pdict__buf_append(buf, data, size)) != PDICT_OK)
-        return status;
-    *bound = pdict_bytes(buf->data, size);
-    return PDICT_OK;
-}
-
-static int compare(pdict_slice a, pdict_slice b)
-{
-    size_t shorter = a.size < b.size ? a.size : b.size;
-    int order = shorter > 0 ? memcmp(a.data, b.data, shorter) : 0;
-
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
-/* The first key behind all that begin with `prefix`: its last byte below 255 plus one, the rest
- * cut off. A prefix of 255s has no such key. */
-static int prefix_end(pdict_iter *iter, pdict_slice prefix)
-{
-    const uint8_t *bytes = prefix.data;
-    size_t size = prefix.size;
-    int status;
-
-    while (size > 0 && bytes[size - 1] == 0xFF)
-        size--;
-    if (size == 0)
-        return PDICT_OK;
-    if ((status = set_bound(&iter->to, &iter->scan.to, bytes, size)) == PDICT_OK)
-        iter->to.data[size - 1]++;
-    return status;
-}
-
-static int apply_range(pdict_iter *iter, const pdict_range *range)
-{
-    int status = PDICT_OK;
-
-    if (range->prefix.size > 0) {
-        status = set_bound(&iter->from, &iter->scan.from, range->prefix.data, range->prefix.size);
-        if (status == PDICT_OK)
-            status = prefix_end(iter, range->prefix);
-    }
-    if (status == PDICT_OK && range->from.data &&
-        (!iter->scan.from.data || compare(range->from, iter->scan.from) > 0))
-        status = set_bound(&iter->from, &iter->scan.from, range->from.data, range->from.size);
-    if (status == PDICT_OK && range->to.data &&
-        (!iter->scan.to.data || compare(range->to, iter->scan.to) < 0))
-        status = set_bound(&iter->to, &iter->scan.to, range->to.data, range->to.size);
-    return status;
-}
-
-static unsigned scan_flags(const pdict_range *range)
-{
-    bool is_bounded = range->prefix.size > 0 || range->from.data || range->to.data;
-    unsigned flags = 0;
-
-    if ((range->flags & PDICT_BY_KEY) || is_bounded)
-        flags |= PDICT_SCAN_BY_KEY;
-    if (range->flags & PDICT_REVERSE)
-        flags |= PDICT_SCAN_REVERSE;
-    if (range->flags & PDICT_KEYS_ONLY)
-        flags |= PDICT_SCAN_NO_VALUES;
-    return flags;
-}
-
-/* Where names are hidden, rows lie in the order of hashes, and their keys in their records. */
-static int hide_order(const pdict *d, unsigned *flags)
-{
-    if (!pdict__settings(d->map)->descriptor.hides_names)
-        return PDICT_OK;
-    if (*flags & PDICT_SCAN_BY_KEY)
-        return pdict_fail(PDICT_UNSUPPORTED,
-                          "%s: map '%s' hides its keys (names=hidden), so it has no order of keys, "
-                          "ranges or prefixes; walk it in insertion order",
-                          d->map->store->path, d->name);
-    *flags &= ~(unsigned)PDICT_SCAN_NO_VALUES;
-    return PDICT_OK;
-}
 
 /* ---- opening ---- */
 
@@ -206,11 +120,10 @@ static int open_range(pdict_iter *iter, const pdict_range *range)
 {
     int status;
 
-    iter->scan.flags = scan_flags(range);
-    iter->has_values = !(iter->scan.flags & PDICT_SCAN_NO_VALUES);
-    if ((status = hide_order(iter->d, &iter->scan.flags)) != PDICT_OK)
+    iter->has_values = !(range->flags & PDICT_KEYS_ONLY);
+    if ((status = pdict__range_flags(iter->d, range, &iter->scan.flags)) != PDICT_OK)
         return status;
-    if ((status = apply_range(iter, range)) != PDICT_OK)
+    if ((status = pdict__range_bounds(range, &iter->bounds, &iter->scan)) != PDICT_OK)
         return status;
     if (iter->d->part &&
         (status = pdict__txn_walk_open(iter->d->part, &iter->scan, &iter->walk)) != PDICT_OK)
@@ -234,7 +147,8 @@ int pdict_iter_open(pdict *d, const pdict_range *range, pdict_iter **out)
         return PDICT_NOMEM;
     memset(iter, 0, offsetof(pdict_iter, chunk));
     iter->d = d;
-    iter->from.allocator = iter->to.allocator = iter->bytes.allocator = allocator;
+    iter->bounds.from.allocator = iter->bounds.to.allocator = allocator;
+    iter->bytes.allocator = allocator;
     iter->bench = pdict__bench_for(d);
     if (range)
         memcpy(&full, range, range->struct_size < sizeof(full) ? range->struct_size : sizeof(full));
@@ -267,8 +181,8 @@ void pdict_iter_close(pdict_iter *iter)
         pdict__bench_give(iter->d->map->pipeline, iter->bench);
     else
         pdict__call_end();
-    pdict__buf_free(&iter->from);
-    pdict__buf_free(&iter->to);
+    pdict__buf_free(&iter->bounds.from);
+    pdict__buf_free(&iter->bounds.to);
     pdict__buf_free(&iter->bytes);
     pdict__free(&store->allocator, iter);
 }
@@ -345,6 +259,7 @@ static int move_on(pdict_iter *iter)
 {
     const pdict_row *last = &iter->chunk[iter->n_chunk - 1].row;
     bool is_reverse = (iter->scan.flags & PDICT_SCAN_REVERSE) != 0;
+    struct buf *from = &iter->bounds.from;
     int status;
 
     if (!(iter->scan.flags & PDICT_SCAN_BY_KEY)) {
@@ -355,12 +270,12 @@ static int move_on(pdict_iter *iter)
         return PDICT_OK;
     }
     if (is_reverse)
-        return set_bound(&iter->to, &iter->scan.to, last->key.data, last->key.size);
+        return pdict__bound_set(&iter->bounds.to, &iter->scan.to, last->key.data, last->key.size);
     /* key + NUL is the very next key in byte order. */
-    if ((status = set_bound(&iter->from, &iter->scan.from, last->key.data, last->key.size)) !=
+    if ((status = pdict__bound_set(from, &iter->scan.from, last->key.data, last->key.size)) !=
         PDICT_OK)
         return status;
-    iter->from.data[iter->from.size++] = 0;
+    from->data[from->size++] = 0;
     iter->scan.from.size++;
     return PDICT_OK;
 }
