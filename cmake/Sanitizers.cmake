@@ -12,6 +12,9 @@ if(PDICT_SANITIZE)
     # GCC warns that TSan does not model fences; code with fences is tested by other means.
     add_compile_options(-Wno-tsan)
   endif()
+  if(PDICT_SANITIZE MATCHES "memory")
+    add_compile_options(-fsanitize-memory-track-origins)
+  endif()
 endif()
 
 if(PDICT_COVERAGE)

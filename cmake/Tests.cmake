@@ -54,8 +54,8 @@ function(pdict_test_program target name)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "MATCH;ARGUMENTS" "")
   string(REGEX MATCH "^[^.]+" area ${name})
 
-  if(PDICT_VALGRIND)
-    # A whole program at a time: starting valgrind costs more than most tests.
+  if(PDICT_VALGRIND OR PDICT_SANITIZE MATCHES "memory")
+    # A whole program at a time: starting valgrind, or MemorySanitizer, costs more than most tests.
     add_test(NAME ${name} COMMAND ${pdict_launcher} $<TARGET_FILE:${target}>)
     set_tests_properties(${name} PROPERTIES LABELS ${area} TIMEOUT 600 SKIP_RETURN_CODE 77)
     return()

@@ -43,7 +43,7 @@ static bool read_arguments(int argc, char **argv, struct plan *out)
         { "backend", .text = &out->backend },       { "codecs", .text = &out->codecs },
         { "durability", .text = &out->durability }, { "processes", .count = &out->processes },
         { "threads", .count = &out->threads },      { "seconds", .count = &out->seconds },
-        { "seed", .number = &out->seed },           { NULL },
+        { "seed", .number = &out->seed },           { .name = NULL },
     };
 
     return arguments_read(known, usage, argc, argv) && out->processes >= 1 && out->threads >= 1 &&

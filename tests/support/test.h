@@ -29,12 +29,21 @@
 #define TEST_UNDER_TSAN 0
 #endif
 
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#define TEST_UNDER_MSAN 1
+#endif
+#endif
+#ifndef TEST_UNDER_MSAN
+#define TEST_UNDER_MSAN 0
+#endif
+
 #ifndef TEST_UNDER_VALGRIND
 #define TEST_UNDER_VALGRIND 0
 #endif
 
-/* Under these everything takes 20 to 50 times as long: long loops of one thread take a sample. */
-#define TEST_IS_SLOW (TEST_UNDER_TSAN || TEST_UNDER_VALGRIND)
+/* Under these everything takes 3 to 50 times as long: long loops of one thread take a sample. */
+#define TEST_IS_SLOW (TEST_UNDER_TSAN || TEST_UNDER_MSAN || TEST_UNDER_VALGRIND)
 
 struct test_case {
     const char *suite;
