@@ -9,11 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COPY_ENDING  ".copy"
 #define VALUE_HEAD   3 /* words: number, key, size */
 #define VALUE_WORDS  8192
 #define OPEN_TRIES   500
 #define OPEN_WAIT_MS 20
+#define FAR_TTL_MS   86400000
 
 /* SplitMix64, by Steele, Lea and Flood: any seed will do. */
 uint64_t next_random(uint64_t *state)
@@ -49,6 +49,9 @@ static const struct {
     [OP_BACKUP] = { "backup", 3, false, false },
     [OP_MIGRATE] = { "migrate", 3, false, false },
     [OP_RECODE] = { "recode", 3, false, false },
+    [OP_SWEEP] = { "sweep", 3, false, false },
+    [OP_TRAIN] = { "train", 2, false, false },
+    [OP_GROW] = { "grow", 1, false, false },
 };
 
 const char *op_name(const struct op *op)
@@ -146,6 +149,7 @@ pdict_options setup_options(const struct setup *setup)
     static const char key[] = "crash tests: a key of 32 letters";
     pdict_options options = PDICT_OPTIONS_INIT;
 
+    options.clock = op_clock;
     if (strstr(setup->codecs, "xchacha20"))
         options.key = pdict_bytes(key, 32);
     return options;
@@ -154,8 +158,10 @@ pdict_options setup_options(const struct setup *setup)
 const char *setup_uri(const struct setup *setup, const char *map)
 {
     static _Thread_local char uri[1024];
-    int size = snprintf(uri, sizeof(uri), "%s%s%s?durability=%s", setup->backend,
-                        setup->backend[0] ? ":" : "", setup->path, setup->durability);
+    /* As little as LMDB may map, so that it has to map more while it is used. */
+    const char *more = strcmp(setup->backend, "lmdb") == 0 ? "&reserve=1MiB" : "";
+    int size = snprintf(uri, sizeof(uri), "%s%s%s?durability=%s%s", setup->backend,
+                        setup->backend[0] ? ":" : "", setup->path, setup->durability, more);
 
     if (map)
         snprintf(uri + size, sizeof(uri) - (size_t)size, "&codecs=%s&map=%s", setup->codecs, map);
@@ -169,14 +175,14 @@ static void wait_ms(long ms)
     nanosleep(&pause, NULL);
 }
 
-static int open_all(struct lane *lane, const pdict_allocator *allocator)
+static int open_all(struct lane *lane)
 {
     pdict_options options = setup_options(lane->setup);
     char name[32];
     int status;
 
-    if (allocator)
-        options.allocator = *allocator;
+    if (lane->allocator)
+        options.allocator = *lane->allocator;
     snprintf(name, sizeof(name), "lane-%u", lane->number);
     if ((status = pdict_open(setup_uri(lane->setup, name), &options, &lane->d)) != PDICT_OK)
         return status;
@@ -193,8 +199,8 @@ int lane_open(struct lane *lane, const struct setup *setup, unsigned number,
     int status = PDICT_BUSY;
 
     for (int tries = 0; status == PDICT_BUSY && tries < OPEN_TRIES; tries++) {
-        *lane = (struct lane){ .setup = setup, .number = number };
-        if ((status = open_all(lane, allocator)) != PDICT_OK) {
+        *lane = (struct lane){ .setup = setup, .allocator = allocator, .number = number };
+        if ((status = open_all(lane)) != PDICT_OK) {
             lane_close(lane);
             wait_ms(OPEN_WAIT_MS);
         }
@@ -214,7 +220,16 @@ void lane_close(struct lane *lane)
 
 /* ---- doing ---- */
 
-static int do_put(struct lane *lane, const struct op *op, const pdict_put_options *how)
+/* Every third has a deadline, far enough to be there whenever it is looked for. */
+static pdict_put_options how_to_put(const struct op *op)
+{
+    pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
+
+    how.ttl_ms = op->number % 3 == 0 ? FAR_TTL_MS : 0;
+    return how;
+}
+
+static int put(struct lane *lane, const struct op *op, const pdict_put_options *how)
 {
     uint64_t words[VALUE_WORDS];
     char key[700];
@@ -223,16 +238,24 @@ static int do_put(struct lane *lane, const struct op *op, const pdict_put_option
                      how);
 }
 
+static int do_put(struct lane *lane, const struct op *op)
+{
+    pdict_put_options how = how_to_put(op);
+
+    return put(lane, op, &how);
+}
+
 static int do_put_many(struct lane *lane, const struct op *op)
 {
     static _Thread_local uint64_t words[BATCH][VALUE_WORDS];
+    pdict_put_options how = how_to_put(op);
     pdict_pair pairs[BATCH];
     char keys[BATCH][700];
 
     for (uint32_t i = 0; i < op->count; i++)
         pairs[i] = (pdict_pair){ key_of(op->keys[i], keys[i]),
                                  value_of(op->number, op->keys[i], words[i]) };
-    return pdict_put_many(lane->d, pairs, op->count, NULL, NULL);
+    return pdict_put_many(lane->d, pairs, op->count, &how, NULL);
 }
 
 static int do_del(struct lane *lane, const struct op *op)
@@ -256,7 +279,7 @@ static int do_del_many(struct lane *lane, const struct op *op)
 /* The lane is the only writer of its map, so the version has to be the one it reads. */
 static int do_put_if_version(struct lane *lane, const struct op *op)
 {
-    pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
+    pdict_put_options how = how_to_put(op);
     pdict_view view;
     char key[700];
     int status = pdict_get(lane->d, key_of(op->keys[0], key), &view);
@@ -266,7 +289,7 @@ static int do_put_if_version(struct lane *lane, const struct op *op)
     how.flags = status == PDICT_OK ? PDICT_PUT_IF_VERSION : PDICT_PUT_IF_ABSENT;
     how.if_version = view.version;
     pdict_view_release(&view);
-    return do_put(lane, op, &how);
+    return put(lane, op, &how);
 }
 
 static int fail_counter(unsigned key, uint64_t seen, uint64_t now)
@@ -320,37 +343,11 @@ static int do_count_up(struct lane *lane, const struct op *op)
     return status;
 }
 
-static int do_copy(struct lane *lane, const struct op *op)
-{
-    const char *other = strcmp(lane->setup->backend, "sqlite") == 0 ? "lmdb" : "sqlite";
-    char path[600], uri[640];
-    int status;
-
-    snprintf(path, sizeof(path), "%s" COPY_ENDING, lane->setup->path);
-    remove_files(path);
-    snprintf(uri, sizeof(uri), "%s:%s", other, path);
-    status = op->kind == OP_BACKUP ? pdict_backup(lane->store, path, NULL)
-                                   : pdict_migrate(lane->store, uri, NULL, NULL);
-    return status == PDICT_UNKNOWN_BACKEND ? PDICT_OK : status;
-}
-
-/* What an earlier process did not come to the end of is finished by the way. */
-static int do_recode(struct lane *lane)
-{
-    pdict_stats stats = PDICT_STATS_INIT;
-    int status = pdict_stats_get(lane->d, 0, &stats);
-
-    if (status != PDICT_OK)
-        return status;
-    return stats.is_encrypted ? pdict_rekey(lane->d, NULL, NULL)
-                              : pdict_recode(lane->d, NULL, NULL);
-}
-
 int op_do(struct lane *lane, const struct op *op)
 {
     switch (op->kind) {
     case OP_PUT:
-        return do_put(lane, op, NULL);
+        return do_put(lane, op);
     case OP_PUT_MANY:
         return do_put_many(lane, op);
     case OP_DEL:
@@ -365,12 +362,8 @@ int op_do(struct lane *lane, const struct op *op)
         return pdict_sync(lane->d);
     case OP_COUNT_UP:
         return do_count_up(lane, op);
-    case OP_COMPACT:
-        return pdict_compact(lane->store, NULL, NULL);
-    case OP_RECODE:
-        return do_recode(lane);
     default:
-        return do_copy(lane, op);
+        return upkeep_do(lane, op);
     }
 }
 

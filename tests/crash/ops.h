@@ -24,6 +24,9 @@ enum op_kind {
     OP_BACKUP,
     OP_MIGRATE,
     OP_RECODE, /* a new data key, where there is one */
+    OP_SWEEP,  /* entries that expire, and their end */
+    OP_TRAIN,  /* a dictionary, where the compressor takes one */
+    OP_GROW,   /* a value for which LMDB has to map more */
     OP_KINDS
 };
 
@@ -51,6 +54,7 @@ struct setup {
 /* A map, with what the operations need beside it. */
 struct lane {
     const struct setup *setup;
+    const pdict_allocator *allocator; /* NULL: the usual one */
     unsigned number;
     pdict_store *store;
     pdict *d;
@@ -68,7 +72,7 @@ const char *op_name(const struct op *op);
 void model_apply(struct model *model, const struct op *op);
 bool model_equal(const struct model *a, const struct model *b);
 
-/* Options of every open: the key where the codecs need one. */
+/* Options of every open: the clock, and the key where the codecs need one. */
 pdict_options setup_options(const struct setup *setup);
 /* "BACKEND:PATH?codecs=...&durability=...&map=MAP" or, for NULL, that of the store. Static. */
 const char *setup_uri(const struct setup *setup, const char *map);
@@ -77,8 +81,12 @@ const char *setup_uri(const struct setup *setup, const char *map);
 int lane_open(struct lane *lane, const struct setup *setup, unsigned number,
               const pdict_allocator *allocator);
 void lane_close(struct lane *lane);
-/* Do it. PDICT_BUSY: nothing was done. */
+/* Do it. PDICT_BUSY: nothing was done to what the models describe. */
 int op_do(struct lane *lane, const struct op *op);
+/* The same of those from OP_COMPACT on, of which the models know nothing. */
+int upkeep_do(struct lane *lane, const struct op *op);
+/* The time, and what sweeps have added to it. */
+int64_t op_clock(void *ctx);
 
 /*
  * Read a map by walking it, and each key of it once more by itself. PDICT_DAMAGED, with a text:
@@ -87,6 +95,8 @@ int op_do(struct lane *lane, const struct op *op);
 int model_read(pdict *d, struct model *out);
 /* The counters of the shared map. */
 int counters_read(pdict *shared, uint64_t counters[KEYS]);
+/* What sweeps and growth have left in the shared map; PDICT_DAMAGED: none of it was put. */
+int rest_read(pdict *shared);
 /* pdict_verify() of everything; PDICT_DAMAGED, with a text, when it finds something. */
 int verify_all(const struct setup *setup, pdict_store *store);
 

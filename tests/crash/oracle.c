@@ -184,6 +184,7 @@ _Noreturn void oracle_check(struct oracle *oracle, const struct plan *plan, bool
         check_lane(oracle, i, lane.d);
     }
     check_counters(oracle, lane.shared);
+    must(oracle, "reading what is left of sweeps and growth", rest_read(lane.shared));
     must(oracle, "verifying", verify_all(&plan->setup, lane.store));
     for (unsigned i = 0; i < lanes; i++)
         oracle->lanes[i].is_pending = false;
