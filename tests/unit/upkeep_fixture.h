@@ -147,6 +147,26 @@ static inline const char *uri_of(const char *backend, const char *name)
     return uri;
 }
 
+/* What was found, as lines "kind status map key". */
+struct findings {
+    char text[8192];
+    int count;
+    int left; /* how many until the caller has enough */
+};
+
+static inline int note(void *ctx, const pdict_finding *finding)
+{
+    struct findings *findings = ctx;
+    size_t size = strlen(findings->text);
+
+    CHECK(*finding->text != '\0');
+    snprintf(findings->text + size, sizeof(findings->text) - size, "%d %s %s %.*s\n", finding->kind,
+             pdict_status_name(finding->status), finding->map ? finding->map : "-",
+             (int)finding->key.size, (const char *)finding->key.data);
+    findings->count++;
+    return findings->left-- <= 0;
+}
+
 /* A progress function that ends the call at the nth time. */
 struct stopper {
     const char *phase; /* NULL: any */
