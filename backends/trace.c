@@ -308,6 +308,13 @@ static bool trace_is_next(void *self, const uint64_t before[2], const uint64_t a
     return trace->next->is_next && trace->next->is_next(trace->below, before, after);
 }
 
+static bool trace_is_same(void *self, const uint64_t before[2], const uint64_t after[2])
+{
+    struct trace *trace = self;
+
+    return trace->next->is_same && trace->next->is_same(trace->below, before, after);
+}
+
 static bool trace_watch_sees(void *self, void *reader, const uint64_t token[2])
 {
     struct trace *trace = self;
@@ -435,6 +442,7 @@ const pdict_backend pdict__backend_trace = {
     .compact = trace_compact,
     .trim = trace_trim,
     .is_next = trace_is_next,
+    .is_same = trace_is_same,
     .reserve = trace_reserve,
     .access_put = trace_access_put,
     .access_get = trace_access_get,

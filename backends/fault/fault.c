@@ -299,6 +299,13 @@ static bool fault_is_next(void *self, const uint64_t before[2], const uint64_t a
     return fault->next->is_next && fault->next->is_next(fault->below, before, after);
 }
 
+static bool fault_is_same(void *self, const uint64_t before[2], const uint64_t after[2])
+{
+    struct fault *fault = self;
+
+    return fault->next->is_same && fault->next->is_same(fault->below, before, after);
+}
+
 static bool fault_watch_sees(void *self, void *reader, const uint64_t token[2])
 {
     struct fault *fault = self;
@@ -446,6 +453,7 @@ const pdict_backend pdict__backend_fault = {
     .compact = fault_compact,
     .trim = fault_trim,
     .is_next = fault_is_next,
+    .is_same = fault_is_same,
     .reserve = fault_reserve,
     .access_put = fault_access_put,
     .access_get = fault_access_get,

@@ -265,6 +265,7 @@ void pdict__sqlite_suspend(void *self);
 int pdict__sqlite_stat(void *self, pdict_backend_stat *stat);
 int pdict__sqlite_watch(void *self, const volatile uint64_t *words[2]);
 bool pdict__sqlite_is_next(void *self, const uint64_t before[2], const uint64_t after[2]);
+bool pdict__sqlite_is_same(void *self, const uint64_t before[2], const uint64_t after[2]);
 
 /* ---- log.c ---- */
 

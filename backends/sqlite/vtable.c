@@ -79,6 +79,7 @@ const pdict_backend pdict__backend_sqlite = {
     .compact = pdict__sqlite_compact,
     .trim = pdict__sqlite_trim,
     .is_next = pdict__sqlite_is_next,
+    .is_same = pdict__sqlite_is_same,
     .access_put = pdict__sqlite_access_put,
     .access_get = pdict__sqlite_access_get,
     .suspend = pdict__sqlite_suspend,

@@ -285,6 +285,44 @@ void pdict__shared_limits_moved(struct store *store)
 
 /* ---- checkpoints ---- */
 
+/* What the caches hold belongs to the new token as well. */
+static void follow(struct coherence *coherence, struct token before, struct token after)
+{
+    if (coherence->mode == COHERENCE_PRIVATE || !pdict__tag_is(coherence, before.words))
+        return;
+    pdict__gen_odd(coherence);
+    pdict__gen_even(coherence, after.words);
+}
+
+/* A log that is started anew moves the token, though nobody has committed anything: to the caches it
+ * is a commit that moves no key. */
+static int checkpoint_told(struct store *store, bool wait)
+{
+    struct token before = pdict__token_read(store->words), after;
+    int status = store->backend->checkpoint(store->engine, wait);
+
+    after = pdict__token_read(store->words);
+    if (!pdict__token_equal(before, after) && store->backend->is_same &&
+        store->backend->is_same(store->engine, before.words, after.words)) {
+        pdict__ring_publish(pdict__shared_ring(store), before, after, NULL, 0);
+        follow(&store->coherence, before, after);
+    }
+    return status;
+}
+
+/* Nobody of this process takes it for a commit before it is told. */
+static int checkpoint_watched(struct store *store, bool wait)
+{
+    int status;
+
+    if (!store->words[0])
+        return store->backend->checkpoint(store->engine, wait);
+    pthread_mutex_lock(&store->coherence.advance);
+    status = checkpoint_told(store, wait);
+    pthread_mutex_unlock(&store->coherence.advance);
+    return status;
+}
+
 int pdict__checkpoint(struct store *store, bool wait)
 {
     struct gate_page *page = store->gatefile.page;
@@ -295,7 +333,7 @@ int pdict__checkpoint(struct store *store, bool wait)
     if (page && wait)
         atomic_store(&page->checkpoint_wanted_ms, pdict__steady_ms());
     pdict__readers_release(store);
-    status = store->backend->checkpoint(store->engine, wait);
+    status = checkpoint_watched(store, wait);
     if (page && wait)
         atomic_store(&page->checkpoint_wanted_ms, 0);
     return status;

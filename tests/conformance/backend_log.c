@@ -107,6 +107,31 @@ static void a_waiting_checkpoint_beside_a_snapshot_loses_nothing(struct subject 
     end_read(t, reader);
 }
 
+/* Where it is not said, the answer would be "no". */
+static void a_checkpoint_is_told_from_a_commit(struct subject *t)
+{
+    const volatile uint64_t *words[2];
+    uint32_t map = make_map(t, "m");
+
+    CHECK_OK(t->backend->watch(t->self, words));
+    for (unsigned i = 0; i < 20; i++) {
+        uint64_t before[2], after[2];
+
+        put_now(t, map, number_key(i), TEXT("value"));
+        for (int w = 0; w < 2; w++)
+            before[w] = *words[w];
+        CHECK_OK(t->backend->checkpoint(t->self, true));
+        for (int w = 0; w < 2; w++)
+            after[w] = *words[w];
+        CHECK(t->backend->is_same(t->self, before, after));
+        CHECK(!t->backend->is_next || !t->backend->is_next(t->self, before, after));
+        put_now(t, map, number_key(i), TEXT("other"));
+        for (int w = 0; w < 2; w++)
+            after[w] = *words[w];
+        CHECK(!t->backend->is_same(t->self, before, after));
+    }
+}
+
 static void a_read_only_store_refuses_a_checkpoint(struct subject *t)
 {
     fill_store(t);
@@ -185,6 +210,7 @@ const struct test_case backend_log_cases[] = {
     CASE(a_checkpoint_folds_the_log_in, NEED_LOG),
     CASE(a_checkpoint_does_not_disturb_a_snapshot, NEED_LOG),
     CASE(a_waiting_checkpoint_beside_a_snapshot_loses_nothing, NEED_LOG | NEED_FILE),
+    CASE(a_checkpoint_is_told_from_a_commit, NEED_LOG | NEED_SAME),
     CASE(a_read_only_store_refuses_a_checkpoint, NEED_LOG | NEED_FILE),
     CASE(sync_keeps_everything, NEED_SYNC | NEED_FILE),
     CASE(sync_follows_commits_of_every_durability, NEED_SYNC | NEED_FILE),

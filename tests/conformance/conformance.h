@@ -29,7 +29,8 @@ enum need {
     NEED_NEXT = 1 << 12, /* watch and is_next */
     NEED_RESERVE = 1 << 13,
     NEED_ACCESS = 1 << 14,
-    NEED_CLOSED = 1 << 15 /* of the suite: the case opens the store itself */
+    NEED_CLOSED = 1 << 15, /* of the suite: the case opens the store itself */
+    NEED_SAME = 1 << 16    /* watch and is_same */
 };
 
 /* The backend under test and the store of one case, in an empty directory of its own. */

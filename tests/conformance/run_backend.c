@@ -159,6 +159,8 @@ static const char *missing(const pdict_backend *backend, unsigned needs)
         return "no watch: the store keeps no change token";
     if (needs & NEED_NEXT && (backend->watch == NULL || backend->is_next == NULL))
         return "no is_next: one commit cannot be told from two";
+    if (needs & NEED_SAME && (backend->watch == NULL || backend->is_same == NULL))
+        return "no is_same: a token that moves without a commit cannot be told";
     if (needs & NEED_LOG && (backend->log_bytes == NULL || backend->checkpoint == NULL))
         return "no log_bytes and checkpoint: the engine has no log";
     if (needs & NEED_SYNC && backend->sync == NULL)

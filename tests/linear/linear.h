@@ -65,6 +65,7 @@ struct plan {
     unsigned processes, threads; /* threads of each process */
     unsigned ops, keys;          /* of a thread; of a history */
     unsigned kill_percent;       /* of the histories in which one process is killed */
+    unsigned fold_percent;       /* of the operations before which the log is folded in */
     uint64_t rounds, seed;
 };
 

@@ -17,6 +17,7 @@ static const char usage[] =
     "  --ops N           of each thread in a history (default: 8)\n"
     "  --keys N          of a history, 1 to 4 (default: 2)\n"
     "  --kill PERCENT    of the histories in which a process is killed (default: 2; memory: 0)\n"
+    "  --fold PERCENT    of the operations before which the log is folded in (default: 0)\n"
     "  --rounds N        histories (default: 200)\n"
     "  --seed N          (default: 1)\n";
 
@@ -27,17 +28,12 @@ enum {
 static bool read_arguments(int argc, char **argv, struct plan *out)
 {
     const struct argument known[] = {
-        { "backend", .text = &out->backend },
-        { "codecs", .text = &out->codecs },
-        { "options", .text = &out->options },
-        { "processes", .count = &out->processes },
-        { "threads", .count = &out->threads },
-        { "ops", .count = &out->ops },
-        { "keys", .count = &out->keys },
-        { "kill", .count = &out->kill_percent },
-        { "rounds", .number = &out->rounds },
-        { "seed", .number = &out->seed },
-        { 0 },
+        { "backend", .text = &out->backend },    { "codecs", .text = &out->codecs },
+        { "options", .text = &out->options },    { "processes", .count = &out->processes },
+        { "threads", .count = &out->threads },   { "ops", .count = &out->ops },
+        { "keys", .count = &out->keys },         { "kill", .count = &out->kill_percent },
+        { "fold", .count = &out->fold_percent }, { "rounds", .number = &out->rounds },
+        { "seed", .number = &out->seed },        { 0 },
     };
 
     return arguments_read(known, usage, argc, argv);

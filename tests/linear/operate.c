@@ -225,6 +225,18 @@ static void plan_event(struct worker *worker, struct event *event)
         atomic_fetch_add(&board->clock_ms, 1);
 }
 
+/* It changes nothing that anybody reads, so it is part of no history. */
+static void fold(struct worker *worker)
+{
+    int status;
+
+    if (!worker->store || next_random(&worker->random) % 100 >= worker->board->plan.fold_percent)
+        return;
+    status = pdict_compact(worker->store, NULL, NULL);
+    if (status != PDICT_OK && status != PDICT_BUSY)
+        give_up("folding failed", status);
+}
+
 void operate(struct worker *worker, struct log *log)
 {
     struct event *event = &log->events[atomic_load(&log->begun)];
@@ -232,6 +244,7 @@ void operate(struct worker *worker, struct log *log)
     pdict_slice key;
     int status;
 
+    fold(worker);
     plan_event(worker, event);
     key = pdict_bytes(text, key_of(worker, event->key, text));
     event->returned_ns = INT64_MAX;

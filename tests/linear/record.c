@@ -72,7 +72,7 @@ static void *work(void *ctx)
     }
 }
 
-static pdict *open_store(struct board *board)
+static pdict *open_map(struct board *board, pdict_store **store)
 {
     const pdict_slice key = { "linear key of thirty-two bytes!!", 32 };
     pdict_options options = PDICT_OPTIONS_INIT;
@@ -88,6 +88,11 @@ static pdict *open_store(struct board *board)
              board->path, board->plan.codecs, board->plan.options);
     if ((status = pdict_open(uri, &options, &d)) != PDICT_OK)
         give_up(uri, status);
+    *store = NULL;
+    snprintf(uri, sizeof(uri), "%s:%s", board->plan.backend, board->path);
+    if (board->plan.fold_percent > 0 &&
+        (status = pdict_store_open(uri, &options, store)) != PDICT_OK)
+        give_up(uri, status);
     return d;
 }
 
@@ -96,11 +101,13 @@ static void run_process(struct board *board, unsigned process, uint32_t first_ro
 {
     struct worker workers[MOST_THREADS];
     pthread_t threads[MOST_THREADS];
-    pdict *d = open_store(board);
+    pdict_store *store;
+    pdict *d = open_map(board, &store);
 
     for (unsigned i = 0; i < board->plan.threads; i++) {
         workers[i] = (struct worker){ .board = board,
                                       .d = d,
+                                      .store = store,
                                       .number = process * board->plan.threads + i,
                                       .first_round = first_round };
         if (pthread_create(&threads[i], NULL, work, &workers[i]) != 0)
@@ -108,6 +115,7 @@ static void run_process(struct board *board, unsigned process, uint32_t first_ro
     }
     for (unsigned i = 0; i < board->plan.threads; i++)
         pthread_join(threads[i], NULL);
+    pdict_store_close(store);
     pdict_close(d);
     _exit(EXIT_SUCCESS);
 }

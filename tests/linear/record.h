@@ -27,6 +27,7 @@ struct board {
 struct worker {
     struct board *board;
     pdict *d;
+    pdict_store *store; /* to fold the log in; NULL: nobody does */
     unsigned number;
     uint64_t random;
     uint32_t first_round;

@@ -330,6 +330,96 @@ TEST(shared, who_holds_a_snapshot_learns_that_a_checkpoint_waits_for_it)
     pdict_close(d);
 }
 
+static uint64_t revalidated(pdict *d)
+{
+    pdict_stats stats = PDICT_STATS_INIT;
+
+    CHECK_OK(pdict_stats_get(d, 0, &stats));
+    return stats.cache_revalidations;
+}
+
+static void has_moved(pdict *d, struct token *token)
+{
+    struct token now = pdict__token_read(d->map->store->words);
+
+    CHECK(!pdict__token_equal(now, *token));
+    *token = now;
+}
+
+/* So many that the ring tells of all keys. */
+static void put_very_many(pdict *d)
+{
+    static char names[RING_MOST + 1][8];
+    static pdict_pair pairs[RING_MOST + 1];
+
+    for (size_t i = 0; i < RING_MOST + 1; i++) {
+        snprintf(names[i], sizeof(names[i]), "%zu", i);
+        pairs[i] = (pdict_pair){ pdict_str(names[i]), pdict_str("") };
+    }
+    CHECK_OK(pdict_put_many(d, pairs, RING_MOST + 1, NULL, NULL));
+}
+
+static void put_and_fold_in_steps(struct child *child, const char *uri)
+{
+    pdict *d = open_map(uri);
+
+    step_done(child);
+    CHECK_OK(put_number(d, "other", 2));
+    CHECK_OK(pdict__between_commits(d->map->store, 10000, checkpoint, NULL));
+    step_done(child);
+    CHECK_OK(put_number(d, "start", 3));
+    CHECK_OK(pdict__between_commits(d->map->store, 10000, checkpoint, NULL));
+    CHECK_OK(put_number(d, "other", 4));
+    step_done(child);
+    pdict_close(d);
+}
+
+/* The token moves, and nothing is read anew. */
+TEST(shared, what_is_cached_stays_true_over_the_checkpoints_of_anybody)
+{
+    char *uri = uri_of("sqlite", "?maintenance=manual");
+    struct child child;
+    struct token token;
+    pdict *d;
+
+    if (!is_built("sqlite"))
+        SKIP("sqlite is not built");
+    make_store(uri);
+    child = start(put_and_fold_in_steps, uri);
+    await_step(&child);
+    d = open_map(uri);
+    CHECK_OK(put_number(d, "own", 5));
+    CHECK_INT(get_number(d, "start"), 1);
+    token = pdict__token_read(d->map->store->words);
+    CHECK_OK(pdict__between_commits(d->map->store, 10000, checkpoint, NULL));
+    has_moved(d, &token);
+    CHECK_INT(get_number(d, "start"), 1);
+    CHECK_INT(revalidated(d), 0);
+    /* Nobody reads between this and an own commit. */
+    CHECK_OK(pdict__between_commits(d->map->store, 10000, checkpoint, NULL));
+    put_very_many(d);
+    CHECK_INT(get_number(d, "start"), 1);
+    CHECK_INT(revalidated(d), 0);
+    token = pdict__token_read(d->map->store->words);
+    next_step(&child);
+    await_step(&child);
+    has_moved(d, &token);
+    CHECK_INT(get_number(d, "start"), 1);
+    CHECK_INT(get_number(d, "own"), 5);
+    CHECK_INT(revalidated(d), 0);
+    next_step(&child);
+    await_step(&child);
+    /* What has moved since the last look is not passed over. */
+    CHECK_OK(pdict__between_commits(d->map->store, 10000, checkpoint, NULL));
+    CHECK_INT(get_number(d, "start"), 3);
+    CHECK_INT(get_number(d, "other"), 4);
+    CHECK_INT(get_number(d, "own"), 5);
+    CHECK_INT(revalidated(d), 0);
+    next_step(&child);
+    finish(&child);
+    pdict_close(d);
+}
+
 TEST(shared, the_wish_of_a_dead_process_is_forgotten)
 {
     char *uri = uri_of("sqlite", "");

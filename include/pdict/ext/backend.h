@@ -483,6 +483,13 @@ typedef struct pdict_backend {
      */
     void (*reader_rest)(void *self, void *reader);
     bool (*reader_resume)(void *self, void *reader);
+
+    /**
+     * Did the token move from `before` to `after` without any commit in between, of whomever? An
+     * engine may move it by itself when it folds its log in. Both were read through watch(), around
+     * a checkpoint. "No" is always a right answer. Optional: NULL, that cannot be told.
+     */
+    bool (*is_same)(void *self, const uint64_t before[2], const uint64_t after[2]);
 } pdict_backend;
 
 #ifdef __cplusplus
