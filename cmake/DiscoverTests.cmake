@@ -12,7 +12,7 @@ foreach(name IN LISTS names)
   string(REPLACE "/" "." test "${AREA}.${name}")
   string(REGEX REPLACE "${MATCH}" "${ARGUMENTS}" arguments "${name}")
   string(APPEND text "add_test([=[${test}]=] [=[${PROGRAM}]=] ${arguments})\n"
-    "set_tests_properties([=[${test}]=] PROPERTIES LABELS ${AREA} TIMEOUT 120"
+    "set_tests_properties([=[${test}]=] PROPERTIES LABELS ${AREA} TIMEOUT 600"
     " SKIP_RETURN_CODE 77 SKIP_REGULAR_EXPRESSION [=[(^|\n)skip ]=])\n")
 endforeach()
 file(WRITE ${OUT} "${text}")
