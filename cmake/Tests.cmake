@@ -57,7 +57,7 @@ function(pdict_test_program target name)
   if(PDICT_VALGRIND OR PDICT_SANITIZE MATCHES "memory")
     # A whole program at a time: starting valgrind, or MemorySanitizer, costs more than most tests.
     add_test(NAME ${name} COMMAND ${pdict_launcher} $<TARGET_FILE:${target}>)
-    set_tests_properties(${name} PROPERTIES LABELS ${area} TIMEOUT 600 SKIP_RETURN_CODE 77)
+    set_tests_properties(${name} PROPERTIES LABELS ${area} TIMEOUT 1200 SKIP_RETURN_CODE 77)
     return()
   endif()
 
