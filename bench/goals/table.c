@@ -24,7 +24,7 @@ const struct goal goals[] = {
     /* Who reads raw notes no access times: docs/performance.md says what those cost. */
     { "P3", "uncached get, SQLite, access=off: time over raw autocommit gets", false, 0.7, goal_get,
       "sqlite?access=off" },
-    { "P4", "uncached get, LMDB, access=off: time over raw renew + get + reset", false, 1.15,
+    { "P4", "uncached get, LMDB, access=off: time over renew + get + reset", false, 1.15,
       goal_visit, "lmdb?access=off" },
     { "P5", "single synced put, SQLite: speed over raw", true, 0.95, goal_put, "sqlite full" },
     { "P5", "single synced put, LMDB: speed over raw", true, 0.95, goal_put, "lmdb full" },
@@ -52,7 +52,7 @@ const struct goal goals[] = {
       "xchacha20 encode" },
     { "P8", "xchacha20, open: time over libsodium called directly", false, 1.05, goal_codec,
       "xchacha20 decode" },
-    { "P9", "zstd:3 with a trained dictionary, records held out: bytes over without", false, 0.5,
+    { "P9", "zstd:3 with a dictionary, records held out: bytes over without", false, 0.5,
       goal_dictionary, "bytes" },
     { "P9", "the same, put: time over without", false, 1, goal_dictionary, "encode" },
     { "P9", "the same, get: time over without", false, 1, goal_dictionary, "decode" },

@@ -10,7 +10,8 @@ static bool is_met(const struct goal *goal, double measured)
     return goal->is_floor ? measured >= goal->bound : measured <= goal->bound;
 }
 
-static void add_row(json_t *document, const struct goal *goal, const struct goal_samples *samples)
+static void add_row(json_t *document, const struct goal *goal, const struct goal_samples *samples,
+                    double seconds)
 {
     struct bench_summary summary;
     json_t *list = json_array();
@@ -30,6 +31,9 @@ static void add_row(json_t *document, const struct goal *goal, const struct goal
     json_object_set_new(row, "ci95", json_pack("[f,f]", summary.low, summary.high));
     json_object_set_new(row, "samples", list);
     json_object_set_new(row, "met", json_boolean(is_met(goal, summary.median)));
+    json_object_set_new(row, "seconds", json_real(seconds));
+    bench_progress_note("%-4s %-63s %8.3f  %-7s %4.0f s", goal->id, goal->title, summary.median,
+                        is_met(goal, summary.median) ? "met" : "not met", seconds);
 }
 
 /* Is the id among the words of --only? Unknown words are errors, so that a typing error does not
@@ -90,6 +94,7 @@ static int measure_all(struct invocation *in, struct goal_run *run, json_t *docu
 
     for (const struct goal *goal = goals; goal->id && status == PDICT_OK; goal++) {
         struct goal_samples samples = { .count = 0 };
+        uint64_t begun_ns = bench_now_ns();
 
         if (bench_has(in, OPT_ONLY) && !is_wanted(in->values[OPT_ONLY], goal->id))
             continue;
@@ -97,7 +102,7 @@ static int measure_all(struct invocation *in, struct goal_run *run, json_t *docu
         status = goal->measure(run, goal->argument, &samples);
         if (status != PDICT_OK)
             break;
-        add_row(document, goal, &samples);
+        add_row(document, goal, &samples, (double)(bench_now_ns() - begun_ns) / 1e9);
         if (!is_met(goal, bench_median(samples.values, samples.count)))
             in->is_missed = true;
     }

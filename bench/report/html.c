@@ -169,37 +169,7 @@ static void recommendation(FILE *out, const json_t *document)
                     report_number(confirmation, "stored_bytes"));
 }
 
-/* ---- Goals, policies, notes ---- */
-
-static void goals(FILE *out, const json_t *rows)
-{
-    const json_t *row;
-    size_t i;
-
-    if (json_array_size(rows) == 0)
-        return;
-    fputs("<h2>Goals</h2><p>Ratios within this run; the contestants take turns.</p>"
-          "<div class=\"scroll\"><table><tr><th>goal</th><th class=\"text\">what</th><th>bound</th>"
-          "<th>measured</th><th>95 %</th><th></th></tr>\n",
-          out);
-    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
-    {
-        const json_t *range = json_object_get(row, "ci95");
-        bool is_met = json_is_true(json_object_get(row, "met"));
-
-        html_tag(out, "<tr><td>", report_string(row, "goal"), "</td>");
-        html_tag(out, "<td class=\"text\">", report_string(row, "title"), "</td>");
-        html_tag(out, "<td>", report_string(row, "relation"), " ");
-        fprintf(
-            out,
-            "%.2f</td><td>%.2f</td><td>%.2f\342\200\223%.2f</td><td class=\"%s\">%s</td></tr>\n",
-            report_number(row, "bound"), report_number(row, "measured"),
-            json_number_value(json_array_get(range, 0)),
-            json_number_value(json_array_get(range, 1)), is_met ? "met" : "missed",
-            is_met ? "met" : "not met");
-    }
-    fputs("</table></div>\n", out);
-}
+/* ---- Policies, notes ---- */
 
 static void policies(FILE *out, const json_t *rows)
 {
@@ -298,7 +268,7 @@ static int body(FILE *out, const json_t *document)
     }
     head(out, document);
     recommendation(out, document);
-    goals(out, of_kind[1]);
+    html_goals(out, of_kind[1]);
     codecs(out, of_kind[0]);
     policies(out, of_kind[2]);
     html_operations(out, rest);

@@ -15,6 +15,9 @@ json_t *html_rows_where(const json_t *rows, const char *member, const char *text
 /** The different values of a member, in the order of their first coming. */
 json_t *html_different(const json_t *rows, const char *member);
 
+/* html_goals.c */
+void html_goals(FILE *out, const json_t *rows);
+
 /* html_targets.c */
 void html_operations(FILE *out, const json_t *rows);
 void html_overhead(FILE *out, const json_t *document);

@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 static bool is_shown;
+static bool is_noted;
 static bool is_dirty;
 static volatile sig_atomic_t is_interrupted;
 
 void bench_progress_begin(const struct invocation *in)
 {
-    is_shown = isatty(STDERR_FILENO) && !bench_has(in, OPT_NO_PROGRESS);
+    is_noted = !bench_has(in, OPT_NO_PROGRESS);
+    is_shown = is_noted && isatty(STDERR_FILENO);
 }
 
 void bench_progress(const char *format, ...)
@@ -34,6 +36,19 @@ void bench_progress_end(void)
     if (is_dirty)
         fputs("\r\033[K", stderr);
     is_dirty = false;
+}
+
+void bench_progress_note(const char *format, ...)
+{
+    va_list args;
+
+    if (!is_noted)
+        return;
+    bench_progress_end();
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
 }
 
 /* The second one kills. */

@@ -117,6 +117,8 @@ void bench_help_verb(FILE *out, const struct verb *verb);
 void bench_progress_begin(const struct invocation *in);
 void bench_progress(const char *format, ...) PDICT_PRINTF(1, 2);
 void bench_progress_end(void);
+/** A line that stays, also where no terminal is: for runs that take many minutes. */
+void bench_progress_note(const char *format, ...) PDICT_PRINTF(1, 2);
 void bench_interrupt_catch(void);
 /** PDICT_CANCELLED once the user has asked to stop. */
 int bench_interrupted(void);

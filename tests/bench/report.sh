@@ -51,6 +51,13 @@ exits 0 "$BENCH" report r.json g.json p.json -o report.html
 ! grep -Eq '<script>|src=|href=' report.html || fail 'it runs or fetches something'
 grep -q '<svg' report.html || fail 'no picture'
 
+promise 'a goal is a row with its bound and a mark beyond it or short of it'
+[ "$(grep -c '<td class="plot"><svg' report.html)" -eq "$(jq '.rows | length' g.json)" ] ||
+    fail "goals drawn: $(grep -c 'class="plot"><svg' report.html)"
+jq '.rows[0].measured = 1e9 | .rows[0].met = false | .rows[1].measured = -1 | .rows[1].bound = 0' g.json >odd.json
+exits 0 "$BENCH" report odd.json -o odd.html
+! grep -Eq 'nan|inf"' odd.html || fail 'a mark lies nowhere'
+
 promise 'hostile names in a run cannot become markup'
 jq '.rows[].target = "</script><b>" ' r.json >hostile.json
 exits 0 "$BENCH" report hostile.json -o hostile.html
