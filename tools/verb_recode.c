@@ -60,17 +60,6 @@ static int call(struct work *work, uint64_t rate)
     return status;
 }
 
-/* Some engines rewrite their file only if it was not written to since it was opened. */
-static int call_again(struct work *work, uint64_t rate)
-{
-    int status;
-
-    pdict_close(work->d);
-    work->d = NULL;
-    status = open_map(work);
-    return status == PDICT_OK ? call(work, rate) : status;
-}
-
 static int run(struct work *work)
 {
     uint64_t rate = 0;
@@ -86,7 +75,7 @@ static int run(struct work *work)
     if (status == PDICT_NEED_KEY && !work->secret.bytes &&
         (status = tool_secret_found(true, &work->secret)) == PDICT_OK)
         status = call(work, rate);
-    return status == PDICT_BUSY ? call_again(work, rate) : status;
+    return status;
 }
 
 static void print_result(const struct invocation *in, const pdict_recode_result *result)

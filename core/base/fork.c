@@ -104,6 +104,26 @@ static void child(void)
         hooks->child(was_served);
 }
 
+/* ---- without a fork ---- */
+
+bool pdict__at_rest(bool (*work)(void *ctx), void *ctx)
+{
+    bool is_done = false;
+
+    if (pdict__calls_is_inside())
+        return false;
+    pthread_mutex_lock(&forking);
+    pdict__chores_fork_hold();
+    if (stop()) {
+        is_done = work(ctx);
+        pdict__calls_go_on();
+    }
+    pdict__chores_fork_prepare();
+    pdict__chores_fork_parent(true);
+    pthread_mutex_unlock(&forking);
+    return is_done;
+}
+
 /* ---- counting ---- */
 
 bool pdict__fork_wipes(void *memory, size_t size, bool wipes)

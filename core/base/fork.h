@@ -25,6 +25,10 @@ struct fork_hooks {
 /* Static, and added once; later ones are prepared first. */
 void pdict__fork_hook(struct fork_hooks *hooks);
 
+/* Do what a fork does in the parent, without one: run `work` while nobody is inside, and no chore runs.
+ * False: this thread is inside itself, others stay there, or `work` says so. */
+bool pdict__at_rest(bool (*work)(void *ctx), void *ctx);
+
 /* The fork count, where it can be read faster; set once pdict__fork_count() was called. The page it
  * lies on is wiped in every child, and the handlers write it again. */
 extern const atomic_uint *pdict__fork_count_at;

@@ -25,6 +25,14 @@ void pdict__count_memo_forget(struct count_memo *memo)
     memo->is_known = false;
 }
 
+/* The change tokens of an engine that is opened anew tell nothing about what was counted before. */
+void pdict__maps_park(struct store *store)
+{
+    pdict__store_park(store);
+    for (struct map *map = store->maps; map; map = map->next)
+        pdict__count_memo_forget(&map->counted);
+}
+
 void pdict__count_memo_destroy(struct count_memo *memo)
 {
     pthread_mutex_destroy(&memo->lock);

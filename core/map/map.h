@@ -32,6 +32,8 @@ void pdict__count_memo_init(struct count_memo *memo);
 void pdict__count_memo_destroy(struct count_memo *memo);
 /* The tokens of now are not to be compared with those of before. */
 void pdict__count_memo_forget(struct count_memo *memo);
+/* The engine is closed, with nobody inside, and opened again by whoever comes next; park.c. */
+void pdict__maps_park(struct store *store);
 int pdict__map_count(struct map *map, int64_t now_ms, uint64_t *count);
 
 /* ---- retrain.c: dictionaries by themselves, in the background ---- */

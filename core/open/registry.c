@@ -141,14 +141,10 @@ static bool may_park_all(void)
     return true;
 }
 
-/* The change tokens of an engine that is opened anew tell nothing about what was counted before. */
 static void park_all(void)
 {
-    for (const struct entry *entry = entries; entry; entry = entry->next) {
-        pdict__store_park(entry->store);
-        for (struct map *map = entry->store->maps; map; map = map->next)
-            pdict__count_memo_forget(&map->counted);
-    }
+    for (const struct entry *entry = entries; entry; entry = entry->next)
+        pdict__maps_park(entry->store);
 }
 
 static void inherit_all(bool is_served)

@@ -2,11 +2,16 @@
 /* pdict_recode() and pdict_rekey(): the records of a map in use, made anew from first to last. */
 #include <stdio.h>
 
+#include "base/fork.h"
+#include "store/snapshots.h"
 #include "upkeep/anew.h"
 
 /* Rounds of rewriting, if what was read back is not all new. Nothing makes a second one necessary
  * but somebody who writes around this library. */
 #define ROUNDS_MOST 3
+
+/* Others of this process may write again as soon as the engine is open. */
+#define REWRITES_MOST 3
 
 /* ---- the file, once all records are sealed ---- */
 
@@ -46,15 +51,40 @@ static int fail_in_the_way(void)
                       why);
 }
 
-static int clear(struct anew *anew)
+/* Snapshots that somebody has would be lost. */
+static bool close_engine(void *ctx)
+{
+    struct store *store = ctx;
+
+    if (store->holds)
+        return false;
+    pdict__maps_park(store);
+    return true;
+}
+
+/* An engine may write its buffers again with old bytes between the new ones, and refuse for that to
+ * make a file that it has written to. Opened anew it has none. */
+static int rewrite_with_clean_buffers(struct anew *anew)
 {
     struct rewriting rewriting = { anew->d->timeout_ms };
     struct store *store = anew->d->map->store;
+    int64_t until_ms = pdict__time_add(pdict__steady_ms(), rewriting.timeout_ms);
+    int status, tries = 0;
+
+    do
+        status = pdict__between_commits(store, rewriting.timeout_ms, rewrite_file, &rewriting);
+    while (status == PDICT_BUSY && ++tries < REWRITES_MOST && pdict__steady_ms() < until_ms &&
+           pdict__at_rest(close_engine, store));
+    return status;
+}
+
+static int clear(struct anew *anew)
+{
     struct commit commit = { .work = forget_inside, .keeps_rows = true, .ctx = anew };
     int status = pdict__progress_begin(&anew->progress, "rewrite", 0);
 
-    if (status == PDICT_OK && store->backend->compact)
-        status = pdict__between_commits(store, anew->d->timeout_ms, rewrite_file, &rewriting);
+    if (status == PDICT_OK && anew->d->map->store->backend->compact)
+        status = rewrite_with_clean_buffers(anew);
     if (status == PDICT_BUSY)
         return fail_in_the_way();
     return status == PDICT_OK ? pdict__commit_for(anew->d, &commit, PDICT_COMMIT_FULL) : status;

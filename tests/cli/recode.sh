@@ -55,7 +55,7 @@ exits 0 "$p" recode a.db --codecs raw,zstd:3 --key-file key --quiet
 exits 0 "$p" dump a.db
 same_entries
 
-promise 'what was done is told, also where the engine rewrites its file in a second go'
+promise 'what was done is told, also where the engine is opened anew to rewrite its file'
 if grep -q '"name":"lmdb"' info; then
     exits 0 "$p" load lmdb:a.mdb values --format tsv --codecs raw
     exits 0 "$p" recode lmdb:a.mdb --codecs raw,xchacha20 --key-file key --json

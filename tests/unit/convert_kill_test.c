@@ -35,7 +35,10 @@ static void fill_plain(const void *codecs)
 
 static void convert(const void *codecs)
 {
-    pdict_close(recoded(open_either(), backend, codecs, NULL));
+    pdict *d = open_either();
+
+    recode(d, codecs, NULL);
+    pdict_close(d);
 }
 
 /* Half way or not, everything is there. */

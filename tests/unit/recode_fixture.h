@@ -99,26 +99,6 @@ static inline void recode(pdict *d, const char *codecs, pdict_recode_result *res
     CHECK_OK(pdict_recode(d, &options, result));
 }
 
-/* The same; where the engine wants the store to be opened anew before it rewrites the file, it is. */
-static inline pdict *recoded(pdict *d, const char *backend, const char *codecs,
-                             pdict_recode_result *result)
-{
-    pdict_recode_options options = PDICT_RECODE_OPTIONS_INIT;
-    int status;
-
-    options.codecs = codecs;
-    if (is_sealed(codecs))
-        options.key = test_key;
-    if ((status = pdict_recode(d, &options, result)) == PDICT_BUSY &&
-        strcmp(backend, "lmdb") == 0) {
-        pdict_close(d);
-        d = recode_open(backend, NULL, true);
-        status = pdict_recode(d, &options, NULL); /* of no record: they are all done */
-    }
-    CHECK_OK(status);
-    return d;
-}
-
 static inline void header_of(pdict *d, const char *key, struct record_header *out)
 {
     void *reader;

@@ -245,7 +245,7 @@ static void check_sealed(const char *backend)
     for (unsigned i = 0; i < ENTRIES; i += 3)
         CHECK_OK(pdict_del(d, pdict_str(key_of(i))));
     old = row_of(d, key_of(5));
-    d = recoded(d, backend, "raw,xchacha20", NULL);
+    recode(d, "raw,xchacha20", NULL);
     check_value(d, key_of(5), value_of(5).data);
     put_row(d, &old);
     CHECK_STATUS(get_status(d, key_of(5)), PDICT_DOWNGRADE);
@@ -273,7 +273,7 @@ static void check_files(const char *backend)
     for (unsigned i = 0; i < ENTRIES; i += 3)
         CHECK_OK(pdict_del(d, pdict_str(key_of(i))));
     CHECK(occurrences("plaintext-") > 0);
-    d = recoded(d, backend, "raw,xchacha20", NULL);
+    recode(d, "raw,xchacha20", NULL);
     CHECK_INT(occurrences("plaintext-"), 0);
     fill(d, ENTRIES);
     check_value(d, key_of(5), value_of(5).data);
@@ -294,6 +294,59 @@ TEST(encrypt, nothing_of_the_values_is_left_in_any_file_lmdb)
     if (!has_backend("lmdb"))
         SKIP("lmdb is not in this build");
     check_files("lmdb");
+}
+
+/* A map that was written to, and another handle of its store. */
+TEST(encrypt, one_call_does_it_whatever_is_open_of_the_store_lmdb)
+{
+    pdict_recode_result result = PDICT_RECODE_RESULT_INIT;
+    pdict *d, *other;
+
+    need_codecs();
+    if (!has_backend("lmdb"))
+        SKIP("lmdb is not in this build");
+    d = recode_open("lmdb", "raw", false);
+    other = recode_open("lmdb", "raw&map=other", false);
+    fill(d, ENTRIES);
+    put(other, "k", "v");
+    recode(d, "raw,xchacha20", &result);
+    CHECK_INT(result.records, count_of(d));
+    CHECK_INT(occurrences("plaintext-"), 0);
+    check_value(d, key_of(5), value_of(5).data);
+    check_value(other, "k", "v");
+    put(other, "k", "w");
+    check_value(other, "k", "w");
+    pdict_close(other);
+    pdict_close(d);
+}
+
+TEST(encrypt, a_snapshot_that_somebody_has_is_not_lost_to_the_rewriting_lmdb)
+{
+    pdict_recode_options options = PDICT_RECODE_OPTIONS_INIT;
+    pdict_range range = PDICT_RANGE_INIT;
+    pdict *d, *other;
+    pdict_entry entry;
+    pdict_iter *walk;
+
+    need_codecs();
+    if (!has_backend("lmdb"))
+        SKIP("lmdb is not in this build");
+    d = recode_open("lmdb", "raw&timeout=50ms", false);
+    other = recode_open("lmdb", "raw&map=other&timeout=50ms", false);
+    fill(d, ENTRIES);
+    put(other, "k", "v");
+    range.flags = PDICT_SNAPSHOT;
+    CHECK_OK(pdict_iter_open(other, &range, &walk));
+    options.codecs = "raw,xchacha20";
+    options.key = test_key;
+    CHECK_STATUS(pdict_recode(d, &options, NULL), PDICT_BUSY);
+    CHECK_OK(pdict_iter_next(walk, &entry));
+    CHECK_BYTES(entry.value.data, entry.value.size, "v", 1);
+    pdict_iter_close(walk);
+    CHECK_OK(pdict_recode(d, &options, NULL));
+    CHECK_INT(occurrences("plaintext-"), 0);
+    pdict_close(other);
+    pdict_close(d);
 }
 
 TEST(encrypt, somebody_in_the_way_of_the_rewriting_leaves_it_to_the_next_call)

@@ -24,7 +24,7 @@ static void check_pair(const char *backend, const char *from, const char *to)
 
     fill(d, 40);
     before = picture_of(d);
-    d = recoded(d, backend, to, &result);
+    recode(d, to, &result);
     CHECK_INT(result.rewritten, 42);
     CHECK_STR(picture_of(d), before);
     CHECK_OK(pdict_stats_get(d, 0, &stats));
@@ -421,7 +421,7 @@ static void recode_in_the_end(pdict *d, const char *codecs)
 }
 
 /* A small map changes its settings faster than a reader that is held up reads. */
-static void check_readers(const char *cache)
+static void check_readers(const char *backend, const char *cache)
 {
     struct few few = { 0 };
     pthread_t threads[3];
@@ -429,7 +429,7 @@ static void check_readers(const char *cache)
 
     store_number++;
     snprintf(codecs, sizeof(codecs), "raw&durability=unsafe&cache=%s", cache);
-    few.d = recode_open("sqlite", codecs, false);
+    few.d = recode_open(backend, codecs, false);
     fill(few.d, FEW);
     for (unsigned i = 0; i < FEW; i++) {
         few.keys[i] = pdict_str(key_of(i));
@@ -448,8 +448,18 @@ static void check_readers(const char *cache)
 TEST(recode, whoever_reads_meanwhile_finds_every_value)
 {
     need_codecs();
-    check_readers("off");
-    check_readers("1MiB");
+    check_readers("sqlite", "off");
+    check_readers("sqlite", "1MiB");
+}
+
+/* Its engine is closed and opened anew under them. */
+TEST(recode, so_do_they_on_lmdb)
+{
+    need_codecs();
+    if (!pdict__backend_find("lmdb"))
+        SKIP("lmdb is not in this build");
+    check_readers("lmdb", "off");
+    check_readers("lmdb", "1MiB");
 }
 
 TEST(recode, the_limits_of_the_map_count_what_records_take_now)
