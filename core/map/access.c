@@ -359,10 +359,15 @@ int pdict__last_used(const pdict *d, void *reader, pdict_slice key, const pdict_
     int status = PDICT_OK;
 
     *accessed_ms = row->created_ms > noted_ms ? row->created_ms : noted_ms;
-    /* What a transaction has put has no id yet. */
-    if (!store->backend->access_get || row->id == 0)
+    if (!store->backend->access_get)
         return PDICT_OK;
-    status = store->backend->access_get(store->engine, reader, d->map->number, row->id, &stored_ms);
+    /* What a transaction has put has no id yet. */
+    if (row->id == 0) {
+        stored_ms = pdict__txn_restored(d, key);
+    } else {
+        status =
+            store->backend->access_get(store->engine, reader, d->map->number, row->id, &stored_ms);
+    }
     if (status == PDICT_OK && stored_ms > *accessed_ms)
         *accessed_ms = stored_ms;
     return status == PDICT_NOTFOUND ? PDICT_OK : status;

@@ -241,6 +241,8 @@ int pdict__txn_row_get(const pdict *d, pdict_slice key, pdict_row *row);
 int pdict__txn_change(const pdict *d, pdict_change *changes, size_t count,
                       const struct generation_ref *sealed);
 int pdict__txn_count(const pdict *d, uint64_t *out);
+/* The access time that the transaction restores with what it puts under the key; 0: none. */
+int64_t pdict__txn_restored(const pdict *d, pdict_slice key);
 /* The settings when its snapshot began. */
 struct generation_ref pdict__txn_settings(const pdict *d);
 /* PDICT_MISUSE, naming the call, when the handle is a transaction. */

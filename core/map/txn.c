@@ -151,7 +151,8 @@ static pdict_change insertion(const struct txn_row *row, const struct txn_state 
                                     .value = { row->record, row->record_size },
                                     .version = state->version,
                                     .created_ms = state->created_ms,
-                                    .expires_ms = state->expires_ms } };
+                                    .expires_ms = state->expires_ms },
+                           .accessed_ms = row->accessed_ms };
 }
 
 /* A row that went and came again has lost its place, so it goes and comes again in the store. One

@@ -29,6 +29,7 @@ struct txn_row {
     /* Under `is_written`, what will be there instead: */
     bool is_written;
     struct txn_state now;
+    int64_t accessed_ms; /* that was restored; 0: none */
     uint8_t *record;
     size_t record_size;
     struct generation_ref sealed; /* what the record was made by */

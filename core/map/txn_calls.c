@@ -104,6 +104,13 @@ int pdict__txn_count(const pdict *d, uint64_t *out)
     return PDICT_OK;
 }
 
+int64_t pdict__txn_restored(const pdict *d, pdict_slice key)
+{
+    const struct txn_row *row = d->part ? pdict__txn_written(d->part, key) : NULL;
+
+    return row ? row->accessed_ms : 0;
+}
+
 /* ---- writing ---- */
 
 /* A change on its way into memory: all memory is had before the first is made. */
@@ -138,6 +145,7 @@ static void put_row(struct txn_map *part, struct txn_row *row, const pdict_chang
     if (!is_live)
         row->place = ++part->txn->last_place;
     row->now = (struct txn_state){ true, change->row.version, created_ms, change->row.expires_ms };
+    row->accessed_ms = change->accessed_ms;
     row->record_size = change->row.value.size;
 }
 
@@ -145,6 +153,7 @@ static void drop_row(struct txn_row *row)
 {
     row->is_dropped = row->is_dropped || row->place == 0;
     row->now = (struct txn_state){ .is_there = false };
+    row->accessed_ms = 0;
     row->record_size = 0;
 }
 

@@ -343,6 +343,39 @@ TEST(lifetimes, restored_entry_was_last_used_when_it_is_said_to_have_been)
     for_each_setup(check_restored);
 }
 
+static void check_restored_inside(const struct setup *setup)
+{
+    const char *const more[] = { SLIDING, "&map=plain" };
+    int64_t now_ms = test_now_ms, used_ms = now_ms - 100 * SECOND, made_ms = used_ms - SECOND;
+
+    for (size_t i = 0; i < 2; i++) {
+        pdict *d = setup_open(setup, "a", more[i]), *txn;
+
+        CHECK_OK(pdict_begin(d, 0, &txn));
+        CHECK_OK(restore(txn, "k", made_ms, used_ms));
+        CHECK_INT(use_of(txn, "k"), used_ms);
+        CHECK_OK(restore(txn, "again", made_ms, used_ms));
+        put(txn, "again", "v");
+        CHECK_OK(restore(txn, "gone", made_ms, used_ms));
+        CHECK_OK(pdict_del(txn, pdict_str("gone")));
+        put(txn, "gone", "v");
+        CHECK_OK(pdict_commit(txn));
+        CHECK_INT(use_of(d, "k"), used_ms);
+        CHECK_INT(use_of(d, "again"), now_ms);
+        CHECK_INT(use_of(d, "gone"), now_ms);
+        pdict_close(d);
+        d = setup_open(setup, "a", more[i]);
+        if (setup->is_persistent)
+            CHECK_INT(use_of(d, "k"), used_ms);
+        pdict_close(d);
+    }
+}
+
+TEST(lifetimes, so_was_one_that_a_transaction_restores)
+{
+    for_each_setup(check_restored_inside);
+}
+
 static void check_refusals(const struct setup *setup)
 {
     pdict *d, *none;
