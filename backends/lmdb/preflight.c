@@ -197,11 +197,13 @@ static bool is_in_order(enum tree_kind kind, pdict_slice a, pdict_slice b)
     return is_number(a, &first) && is_number(b, &second) && first < second;
 }
 
-static bool is_key(const struct visit *at, const struct node *node)
+/* LMDB forgets that it has taken the pages under 0, and takes them once more. */
+static bool is_key(const struct walk_state *s, const struct visit *at, const struct node *node)
 {
     uint64_t number;
 
-    return at->kind != TREE_FREE || is_number(node->key, &number);
+    return at->kind != TREE_FREE ||
+           (is_number(node->key, &number) && number > 0 && number <= s->file->meta.txn_id);
 }
 
 /* Bytes of an entry, its filling up included. */
@@ -264,7 +266,7 @@ static int check_page(struct walk_state *s, const struct visit *at)
     status = check_room(s, at, count);
     for (size_t i = 0; i < count && status == PDICT_OK; i++, before = node) {
         pdict__lmdb_page_node(s->file, s->page, i, &node);
-        if (i >= (expected == PAGE_BRANCH) && !is_key(at, &node))
+        if (i >= (expected == PAGE_BRANCH) && !is_key(s, at, &node))
             return pdict__lmdb_page_damaged(s->file, at->page, "a key of it cannot be true");
         if (i > (expected == PAGE_BRANCH) && !is_in_order(at->kind, before.key, node.key))
             return pdict__lmdb_page_damaged(s->file, at->page, "its keys are out of order");

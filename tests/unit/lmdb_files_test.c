@@ -346,6 +346,50 @@ TEST(lmdb_files, preflight_finds_entries_that_do_not_fill_their_page)
     CHECK_OK(open_status(path, checked));
 }
 
+/* Where the file keeps the number of its newest commit, and under which numbers its free pages. */
+static uint64_t find_free_list(const char *file, size_t *first_key, size_t *last_key)
+{
+    uint64_t newest, other, root;
+    size_t meta = 0;
+    uint16_t node, lower;
+
+    memcpy(&newest, file + 144, sizeof(newest));
+    memcpy(&other, file + PAGE + 144, sizeof(other));
+    if (other > newest) {
+        newest = other;
+        meta = PAGE;
+    }
+    memcpy(&root, file + meta + 80, sizeof(root));
+    CHECK(is_tree_page(file, root));
+    memcpy(&lower, file + root * PAGE + 12, sizeof(lower));
+    memcpy(&node, file + root * PAGE + 16, sizeof(node));
+    *first_key = root * PAGE + node + 8;
+    memcpy(&node, file + root * PAGE + lower - 2, sizeof(node));
+    *last_key = root * PAGE + node + 8;
+    return newest;
+}
+
+/* LMDB takes what is under 0 twice. */
+TEST(lmdb_files, preflight_finds_free_pages_of_a_commit_that_never_was)
+{
+    const char *path = test_path("store");
+    size_t size, first_key, last_key;
+    uint64_t number = 0, newest;
+    char *file;
+
+    make_full_store(path);
+    file = test_file(path, &size);
+    newest = find_free_list(file, &first_key, &last_key);
+    overwrite(path, first_key, &number, sizeof(number));
+    CHECK_STATUS(open_status(path, checked), PDICT_DAMAGED);
+    overwrite(path, first_key, file + first_key, sizeof(number));
+    number = newest + 1;
+    overwrite(path, last_key, &number, sizeof(number));
+    CHECK_STATUS(open_status(path, checked), PDICT_DAMAGED);
+    overwrite(path, last_key, &newest, sizeof(newest));
+    CHECK_OK(open_status(path, checked));
+}
+
 TEST(lmdb_files, what_passes_the_preflight_is_read_without_a_crash_whatever_byte_is_flipped)
 {
     enum {
