@@ -6,6 +6,7 @@
 #include "workloads/run.h"
 
 #define GOAL_ROUNDS 15 /* at most */
+#define GOAL_KEYS   1000000
 
 /** What all goals measure with. */
 struct goal_run {

@@ -71,6 +71,16 @@ static void skip_extended(const struct invocation *in, json_t *document)
                     "an extension brings nothing to be held against; kv and codec measure it");
 }
 
+static void warn_of_few(const struct goal_run *run, json_t *document)
+{
+    if (run->settings.keys < GOAL_KEYS)
+        report_warn(
+            document,
+            "the goals are set for %d keys: with %llu a run shows how they are measured, and "
+            "not whether they are met",
+            GOAL_KEYS, (unsigned long long)run->settings.keys);
+}
+
 static int run_open(struct invocation *in, struct goal_run *run)
 {
     bool is_quick = bench_has(in, OPT_QUICK);
@@ -82,7 +92,7 @@ static int run_open(struct invocation *in, struct goal_run *run)
         (status = bench_number(in, OPT_ROUNDS, 5, GOAL_ROUNDS, &rounds)) != PDICT_OK)
         return status;
     if (!bench_has(in, OPT_KEYS))
-        run->settings.keys = is_quick ? 20000 : 1000000;
+        run->settings.keys = is_quick ? 20000 : GOAL_KEYS;
     run->rounds = rounds;
     run->round_ns = is_quick ? 20000000u : 300000000u;
     return bench_directory_make(in, run->directory, sizeof run->directory);
@@ -119,6 +129,7 @@ int bench_goals(struct invocation *in)
         goto done;
     document = report_new(in, run.settings.seed);
     skip_extended(in, document);
+    warn_of_few(&run, document);
     bench_interrupt_catch();
     bench_progress_begin(in);
     status = measure_all(in, &run, document);

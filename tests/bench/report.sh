@@ -29,6 +29,8 @@ code=$?
 [ $code -le 1 ] || fail "exit $code: $(cat err)"
 valid g.json
 holds g.json '[.rows[].goal] | unique == ["P14", "P8"]'
+holds g.json 'any(.warnings[]; test("1000 a run"))'
+holds g.json 'all(.rows[]; .seconds >= 0)'
 holds g.json "all(.rows[]; .met) == $([ $code -eq 0 ] && echo true || echo false)"
 
 promise 'policies know that a walk hurts LRU more than SIEVE'
