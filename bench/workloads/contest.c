@@ -347,6 +347,7 @@ static int load_part(struct contest *contest, struct contestant *one, uint64_t p
 
     pace.wall_ns = bench_now_ns() - begun_ns;
     one->curve_keys[one->n_samples] = (double)to;
+    one->every = RUN_LOAD_BATCH;
     row_add(one, &pace, bench_cpu_ns() - cpu_ns);
     return status;
 }
