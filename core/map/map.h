@@ -303,6 +303,8 @@ static inline int pdict__begin(const pdict *d, void **reader)
     return pdict__begin_with(d, &settings, reader);
 }
 
+/* What a call reads by: that of a transaction, by the settings of its snapshot. */
+const struct generation *pdict__generation_for(const pdict *d);
 /* A bench for a call: that of a transaction keeps to the settings of its snapshot. */
 struct workbench *pdict__bench_for(const pdict *d);
 /* A bench for rows of a snapshot: see pdict__begin_with(). */

@@ -61,7 +61,7 @@ static int read_typed(const struct addition *a, pdict_slice bytes, int64_t *out,
 
     if (status != PDICT_OK)
         return status;
-    status = pdict__deserialize(a->d->map->pipeline, bytes, tree, &value);
+    status = pdict__deserialize(pdict__bench_settings(a->bench).generation, bytes, tree, &value);
     *is_number = status == PDICT_OK && pdict_value_type(value) == PDICT_VALUE_INT;
     if (*is_number)
         *out = pdict_value_int(value, 0);

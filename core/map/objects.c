@@ -20,7 +20,7 @@ int pdict_put_value(pdict *d, pdict_slice key, const pdict_value *value,
         return pdict_fail(PDICT_INVAL,
                           "put: NULL is no value; pdict_tree_status() of its tree says "
                           "why there is none");
-    bench = pdict__bench_take(d->map->pipeline);
+    bench = pdict__bench_for(d);
     if (!bench)
         return PDICT_NOMEM;
     status = pdict__serialize(d->map->pipeline, bench, value, &bytes);
@@ -112,8 +112,8 @@ static int decode_in(const struct wish *wish, pdict_slice bytes, pdict_tree *tre
 
     if (!object)
         return pdict_tree_status(tree);
-    status = pdict__deserialize(wish->d->map->pipeline, bytes, tree, &value);
-    if (pdict__generation_of(wish->d->map->pipeline) != wish->generation)
+    status = pdict__deserialize(wish->generation, bytes, tree, &value);
+    if (pdict__generation_for(wish->d) != wish->generation)
         return DECODE_STALE;
     if (status != PDICT_OK)
         return status;
@@ -214,7 +214,7 @@ static int get_once(pdict *d, pdict_slice key, struct wish *wish)
 {
     int status;
 
-    wish->generation = pdict__generation_of(d->map->pipeline);
+    wish->generation = pdict__generation_for(d);
     if (!d->cache || d->cache->is_sealed)
         return pdict_get_with(d, key, show_own, wish);
     status = pdict_get(d, key, wish->out);
@@ -255,7 +255,7 @@ int pdict_get_object(pdict *d, pdict_slice key, const pdict_type *type, pdict_vi
 
 int pdict_value_decode(pdict *d, pdict_slice bytes, pdict_tree *tree, pdict_value **out)
 {
-    return pdict__deserialize(d->map->pipeline, bytes, tree, out);
+    return pdict__deserialize(pdict__generation_for(d), bytes, tree, out);
 }
 
 static int keep_bytes(pdict_tree *tree, pdict_slice bytes, pdict_slice *out)
@@ -271,7 +271,7 @@ static int keep_bytes(pdict_tree *tree, pdict_slice bytes, pdict_slice *out)
 
 int pdict_value_encode(pdict *d, const pdict_value *value, pdict_tree *tree, pdict_slice *out)
 {
-    struct workbench *bench = pdict__bench_take(d->map->pipeline);
+    struct workbench *bench = pdict__bench_for(d);
     pdict_slice bytes;
     int status;
 

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Records on their way into the store when the settings of the map have changed: made anew. */
 #include "map/map.h"
+#include "value/pipeline.h"
+
+const struct generation *pdict__generation_for(const pdict *d)
+{
+    return d->part ? pdict__txn_settings(d).generation
+                   : pdict__pipeline_settings(d->map->pipeline).generation;
+}
 
 struct workbench *pdict__bench_for(const pdict *d)
 {
@@ -20,6 +27,16 @@ struct workbench *pdict__bench_of(const pdict *d, struct generation_ref settings
     return bench;
 }
 
+/* The value of one serializer as that of the other. */
+static int turn(struct pipeline *pipeline, const struct workbench *old, struct workbench *new,
+                pdict_slice *value)
+{
+    const pdict_serializer *from = pdict__bench_settings(old).generation->serializer;
+    const pdict_serializer *to = pdict__bench_settings(new).generation->serializer;
+
+    return from == to ? PDICT_OK : pdict__turn(pipeline, new, from, to, *value, value);
+}
+
 static int reseal_one(struct pipeline *pipeline, struct workbench *old, struct workbench *new,
                       pdict_row *row, struct buf *records)
 {
@@ -27,6 +44,8 @@ static int reseal_one(struct pipeline *pipeline, struct workbench *old, struct w
     pdict_slice value, record;
     int status = pdict__decode(pipeline, old, &binding, row->value, NULL, &value);
 
+    if (status == PDICT_OK)
+        status = turn(pipeline, old, new, &value);
     if (status == PDICT_OK)
         status =
             pdict__encode_named(pipeline, new, &binding, pdict__bench_name(old), value, &record);

@@ -42,10 +42,10 @@ int pdict__tree_for(struct pipeline *pipeline, pdict_tree **out)
     return pdict__tree_new_secret(pipeline->allocator, pdict__wiper(pipeline) != NULL, out);
 }
 
-int pdict__deserialize(const struct pipeline *pipeline, pdict_slice bytes, pdict_tree *tree,
+int pdict__deserialize(const struct generation *settings, pdict_slice bytes, pdict_tree *tree,
                        pdict_value **value)
 {
-    const pdict_serializer *serializer = pdict__generation_of(pipeline)->serializer;
+    const pdict_serializer *serializer = settings->serializer;
     int status;
 
     *value = NULL;

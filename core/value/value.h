@@ -322,8 +322,8 @@ pdict_slice pdict__bench_name(const struct workbench *bench);
  * PDICT_UNSUPPORTED: the serializer has no typed values; PDICT_INVAL: nor any for this one. */
 int pdict__serialize(struct pipeline *pipeline, struct workbench *bench, const pdict_value *value,
                      pdict_slice *bytes);
-/* What the bytes stand for, made in `tree`. */
-int pdict__deserialize(const struct pipeline *pipeline, pdict_slice bytes, pdict_tree *tree,
+/* What the bytes, of a value by these settings, stand for, made in `tree`. */
+int pdict__deserialize(const struct generation *settings, pdict_slice bytes, pdict_tree *tree,
                        pdict_value **value);
 /* An empty tree for values of this map: of its allocator, and wiped if the map is encrypted. */
 int pdict__tree_for(struct pipeline *pipeline, pdict_tree **out);

@@ -266,6 +266,29 @@ TEST(recode, typed_values_stay_from_cbor_to_json_and_back)
     pdict_close(d);
 }
 
+TEST(recode, a_transaction_reads_typed_values_by_the_serializer_of_its_snapshot)
+{
+    pdict *d, *txn;
+    int64_t sum;
+
+    need_codecs();
+    d = recode_open("sqlite", "cbor", false);
+    fill_numbers(d);
+    CHECK_OK(pdict_begin(d, 0, &txn));
+    check_number(txn, "1", INT64_C(1) << 40);
+    recode(d, "json", NULL);
+    check_numbers(d);
+    check_numbers(txn);
+    put_number(txn, "new", 7);
+    check_number(txn, "new", 7);
+    CHECK_OK(pdict_add(txn, pdict_str("new"), 1, NULL, &sum));
+    CHECK_INT(sum, 8);
+    CHECK_OK(pdict_commit(txn));
+    check_number(d, "new", 8);
+    check_value(d, "new", "8");
+    pdict_close(d);
+}
+
 TEST(recode, half_way_all_values_are_of_the_new_serializer)
 {
     pdict_recode_options options = PDICT_RECODE_OPTIONS_INIT;
