@@ -19,14 +19,7 @@ const char *pdict__zlib_library(void)
 
 int pdict__zlib_context_new(void *self, void **context)
 {
-    zlib_shared *shared = self;
-    zlib_context *made = shared->allocator.allocate(shared->allocator.ctx, sizeof(*made));
-
-    if (made == NULL)
-        return pdict__zlib_no_memory("a context");
-    memset(made, 0, sizeof(*made));
-    *context = made;
-    return PDICT_OK;
+    return pdict__zlib_context_make(self, sizeof(zlib_context), context);
 }
 
 void pdict__zlib_context_free(void *self, void *context)

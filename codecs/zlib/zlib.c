@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The zlib compressor: deflate in the zlib format (RFC 1950); its options, and what is refused. */
+#include <string.h>
+
 #include "zlib_codec.h"
 
 enum {
@@ -20,6 +22,17 @@ int pdict__zlib_malformed(const char *reason)
 int pdict__zlib_no_memory(const char *what)
 {
     return pdict_fail(PDICT_NOMEM, "zlib: no memory for %s; free some and try again", what);
+}
+
+int pdict__zlib_context_make(zlib_shared *shared, size_t size, void **context)
+{
+    void *made = shared->allocator.allocate(shared->allocator.ctx, size);
+
+    if (made == NULL)
+        return pdict__zlib_no_memory("a context");
+    memset(made, 0, size);
+    *context = made;
+    return PDICT_OK;
 }
 
 static int zlib_open(const pdict_codec_args *args, void **self)

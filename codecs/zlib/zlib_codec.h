@@ -17,6 +17,8 @@ typedef struct zlib_shared {
 
 int pdict__zlib_malformed(const char *reason);
 int pdict__zlib_no_memory(const char *what);
+/* A context of so many bytes, all zero. */
+int pdict__zlib_context_make(zlib_shared *shared, size_t size, void **context);
 
 /* ---- deflate_*.c: members of the vtable, `self` being a zlib_shared ---- */
 

@@ -408,17 +408,33 @@ static void recode_to_json(struct child *child, const char *path)
     step_done(child);
 }
 
-TEST(decoded, cached_value_is_not_taken_for_one_of_another_serializer)
+/* A map of cbor, which the child gives json in its next step. */
+static pdict *open_beside(struct child *child)
 {
     const char *path = test_path("a.db");
-    struct child child = start(recode_to_json, path);
     char uri[300];
     pdict *d;
 
-    await_step(&child);
+    *child = start(recode_to_json, path);
+    await_step(child);
     snprintf(uri, sizeof(uri), "%s?codecs=cbor", store_uri(path));
     CHECK_OK(pdict_open(uri, NULL, &d));
     put_word(d, "value", "one");
+    return d;
+}
+
+static void close_beside(pdict *d, struct child *child)
+{
+    next_step(child);
+    finish(child);
+    pdict_close(d);
+}
+
+TEST(decoded, cached_value_is_not_taken_for_one_of_another_serializer)
+{
+    struct child child;
+    pdict *d = open_beside(&child);
+
     put_word(d, "object", "one");
     check_value(d, "value", "\x63one");
     check_word(d, "object", "one");
@@ -427,29 +443,19 @@ TEST(decoded, cached_value_is_not_taken_for_one_of_another_serializer)
     check_word(d, "object", "one");
     check_value(d, "value", "\"one\"");
     check_value(d, "object", "\"one\"");
-    next_step(&child);
-    finish(&child);
-    pdict_close(d);
+    close_beside(d, &child);
 }
 
 TEST(decoded, first_read_after_a_recode_elsewhere_is_of_the_new_serializer)
 {
-    const char *path = test_path("a.db");
-    struct child child = start(recode_to_json, path);
-    char uri[300];
-    pdict *d;
+    struct child child;
+    pdict *d = open_beside(&child);
 
-    await_step(&child);
-    snprintf(uri, sizeof(uri), "%s?codecs=cbor", store_uri(path));
-    CHECK_OK(pdict_open(uri, NULL, &d));
-    put_word(d, "value", "one");
     check_value(d, "value", "\x63one");
     next_step(&child);
     await_step(&child);
     check_value(d, "value", "\"one\"");
-    next_step(&child);
-    finish(&child);
-    pdict_close(d);
+    close_beside(d, &child);
 }
 
 /* ---- reading in place ---- */
