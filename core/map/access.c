@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Access times: notes of what was used, by key, and the flush that writes them by id. */
+/* Access times: notes of what was used, by key, and when they are written. */
 #include "base/calls.h"
 #include "map/access.h"
 #include "map/cache.h"
@@ -8,9 +8,6 @@
 #define SLOTS_FIRST 64
 #define NOTES_MOST  8192
 #define BYTES_MOST  ((size_t)1 << 20)
-
-/* Of one transaction: some ten milliseconds at most. */
-#define FLUSH_ROWS 500
 
 #define BUSY_PAUSE_MS 100
 #define WAIT_MS       100
@@ -93,139 +90,6 @@ static bool is_much(const struct notes *notes)
            (notes->keys.size >= BYTES_MOST && notes->count % SLOTS_FIRST == 0);
 }
 
-static void notes_free(struct notes *notes)
-{
-    const pdict_allocator *allocator = notes->keys.allocator;
-
-    pdict__free(allocator, notes->slots);
-    pdict__buf_free(&notes->keys);
-    *notes = (struct notes){ .keys.allocator = allocator };
-}
-
-/* ---- flushing ---- */
-
-struct flush {
-    uint32_t map;
-    pdict_access items[FLUSH_ROWS];
-    size_t count;
-};
-
-/* Take what there is, once nothing is left of what was taken before. */
-static void take(struct access *access)
-{
-    if (access->next.shard < ACCESS_SHARDS)
-        return;
-    for (size_t i = 0; i < ACCESS_SHARDS; i++) {
-        struct access_shard *shard = &access->shards[i];
-
-        notes_free(&access->taken[i]);
-        pthread_mutex_lock(&shard->lock);
-        access->taken[i] = shard->notes;
-        shard->notes = (struct notes){ .keys.allocator = access->taken[i].keys.allocator };
-        pthread_mutex_unlock(&shard->lock);
-    }
-    access->next = (struct place_in_notes){ 0 };
-}
-
-/* The note at a place, from which it steps on; NULL: behind the last. */
-static const struct note *next_note(const struct access *access, struct place_in_notes *place)
-{
-    for (; place->shard < ACCESS_SHARDS; place->shard++, place->slot = 0) {
-        const struct notes *notes = &access->taken[place->shard];
-
-        while (place->slot < notes->n_slots) {
-            const struct note *note = &notes->slots[place->slot++];
-
-            if (note->at_ms != 0)
-                return note;
-        }
-    }
-    return NULL;
-}
-
-/* Is the time that is stored, or that of the creation, near enough? */
-static int is_near(const struct access *access, void *reader, const pdict_row *row, int64_t at_ms,
-                   bool *out)
-{
-    struct store *store = access->map->store;
-    int64_t step_ms = access->step_ms, accessed_ms = row->created_ms;
-    int status;
-
-    status = store->backend->access_get(store->engine, reader, access->map->number, row->id,
-                                        &accessed_ms);
-    *out = at_ms - step_ms < accessed_ms || at_ms - step_ms < row->created_ms;
-    return status == PDICT_NOTFOUND ? PDICT_OK : status;
-}
-
-static int add_note(const struct access *access, void *reader, const struct note *note,
-                    pdict_slice key, struct flush *flush)
-{
-    struct store *store = access->map->store;
-    pdict_row row;
-    bool near;
-    int status = store->backend->get(store->engine, reader, access->map->number, key, &row);
-
-    if (status != PDICT_OK)
-        return status == PDICT_NOTFOUND ? PDICT_OK : status;
-    if ((status = is_near(access, reader, &row, note->at_ms, &near)) != PDICT_OK)
-        return status;
-    if (!near)
-        flush->items[flush->count++] = (pdict_access){ .id = row.id, .accessed_ms = note->at_ms };
-    return PDICT_OK;
-}
-
-/* Which rows the next notes are about is looked up before anybody has to wait for it. */
-static int collect(const struct access *access, struct flush *flush, struct place_in_notes *next)
-{
-    struct store *store = access->map->store;
-    const struct note *note = next_note(access, next);
-    void *reader;
-    int status;
-
-    if (!note)
-        return PDICT_OK;
-    if ((status = pdict__read_begin(store, &reader)) != PDICT_OK)
-        return status;
-    for (size_t i = 0; note && status == PDICT_OK && i < FLUSH_ROWS; i++) {
-        status = add_note(access, reader, note, key_of(&access->taken[next->shard], note), flush);
-        note = i + 1 < FLUSH_ROWS ? next_note(access, next) : NULL;
-    }
-    pdict__read_end(store, reader);
-    return status;
-}
-
-static int flush_inside(void *ctx, struct store *store, void *txn)
-{
-    const struct flush *flush = ctx;
-
-    return store->backend->access_put(store->engine, txn, flush->map, flush->items, flush->count);
-}
-
-/* One transaction, if there is anything to write. PDICT_BUSY: it is tried again the next time. */
-static int flush_some(struct access *access, int64_t timeout_ms, bool *has_more)
-{
-    struct store *store = access->map->store;
-    struct flush flush = { .map = access->map->number };
-    struct commit commit = { .durability = PDICT_ORDERED,
-                             .timeout_ms = timeout_ms,
-                             .work = flush_inside,
-                             .keeps_rows = true,
-                             .ctx = &flush };
-    struct place_in_notes next;
-    int status;
-
-    take(access);
-    next = access->next;
-    status = collect(access, &flush, &next);
-    if (status == PDICT_OK && flush.count > 0)
-        status = pdict__commit(store, &commit);
-    if (status != PDICT_BUSY)
-        access->next = next;
-    *has_more = access->next.shard < ACCESS_SHARDS;
-    /* Dropped meanwhile. */
-    return status == PDICT_NO_MAP ? PDICT_OK : status;
-}
-
 static bool may_flush(const struct access *access)
 {
     return pdict__store_check(access->map->store) == PDICT_OK &&
@@ -251,7 +115,7 @@ static int64_t run(void *ctx)
     if (!may_flush(access))
         return -1;
     tick(access, pdict__now(&store->clock));
-    status = flush_some(access, WAIT_MS, &has_more);
+    status = pdict__access_flush(access, WAIT_MS, &has_more);
     if (status == PDICT_BUSY)
         return BUSY_PAUSE_MS;
     if (status != PDICT_OK)
@@ -266,7 +130,7 @@ static void flush_all(struct access *access)
     int status = PDICT_OK;
 
     while (has_more && status == PDICT_OK && pdict__steady_ms() < until_ms)
-        status = flush_some(access, WAIT_MS, &has_more);
+        status = pdict__access_flush(access, WAIT_MS, &has_more);
     if (status != PDICT_OK)
         pdict__log(&access->map->store->logger, PDICT_LOG_WARN, "access", status, "%s",
                    pdict_error_text());
@@ -391,9 +255,8 @@ static int access_new(struct map *map, struct access **out)
                                     .is_manual = map->store->is_manual,
                                     .run = run,
                                     .ctx = access };
-    access->next.shard = ACCESS_SHARDS;
     for (size_t i = 0; i < ACCESS_SHARDS; i++) {
-        access->taken[i].keys.allocator = allocator;
+        access->flush.taken[i].keys.allocator = allocator;
         pthread_mutex_init(&access->shards[i].lock, NULL);
         access->shards[i].notes.keys.allocator = allocator;
     }
@@ -438,9 +301,9 @@ void pdict__access_free(struct access *access)
     allocator = &access->map->store->allocator;
     pdict__chore_remove(&access->chore);
     flush_all(access);
+    pdict__access_flush_free(&access->flush);
     for (size_t i = 0; i < ACCESS_SHARDS; i++) {
-        notes_free(&access->taken[i]);
-        notes_free(&access->shards[i].notes);
+        pdict__notes_free(&access->shards[i].notes);
         pthread_mutex_destroy(&access->shards[i].lock);
     }
     pdict__free(allocator, access->memory);

@@ -29,14 +29,21 @@ struct notes {
     struct buf keys;
 };
 
-/* A slot of several. */
-struct place_in_notes {
-    size_t shard, slot;
-};
-
 struct access_shard {
     _Alignas(64) pthread_mutex_t lock; /* innermost */
     struct notes notes;
+};
+
+struct due; /* access_flush.c */
+
+/* What is being written. First the keys are looked up, in their order, and then their rows are
+ * written in that of ids: so each page of a tree is met once, not once for each of its rows. */
+struct access_flush {
+    struct notes taken[ACCESS_SHARDS];
+    struct due *due; /* what was taken, by key */
+    size_t n_due, n_known;
+    pdict_access *items; /* of the keys that are known; by id once they all are */
+    size_t n_items, n_written;
 };
 
 struct access {
@@ -48,8 +55,7 @@ struct access {
     void *memory;      /* as the allocator gave it */
 
     /* Of whoever flushes: the chore or, once that is gone, the close. */
-    struct notes taken[ACCESS_SHARDS];
-    struct place_in_notes next;
+    struct access_flush flush;
 };
 
 /* What an entry's `visited` says beside the tick in which its use was noted. */
@@ -63,5 +69,12 @@ bool pdict__access_note(struct access *access, pdict_slice key, int64_t created_
 int64_t pdict__access_noted(struct access *access, pdict_slice key);
 /* What was noted is written, unless others keep writing, and forgotten. NULL is fine. */
 void pdict__access_free(struct access *access);
+
+/* ---- access_flush.c ---- */
+
+/* One transaction, if there is anything to write. PDICT_BUSY: it is tried again the next time. */
+int pdict__access_flush(struct access *access, int64_t timeout_ms, bool *has_more);
+void pdict__access_flush_free(struct access_flush *flush);
+void pdict__notes_free(struct notes *notes);
 
 #endif

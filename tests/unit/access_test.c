@@ -339,7 +339,7 @@ TEST(access, deleted_entry_takes_its_access_time_along)
 static void check_many(const struct setup *setup)
 {
     enum {
-        KEYS = 3000
+        KEYS = 5000 /* half of them: looked up and written in several steps */
     };
     pdict *d = setup_open(setup, "a", WATCHED "&durability=unsafe");
     char key[32];
