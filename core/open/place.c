@@ -67,8 +67,6 @@ static int resolve_new(const char *path, char *out)
                               path, directory);
         return path_error(path, "looking for its directory");
     }
-    if (!*last || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
-        return pdict_fail(PDICT_INVAL, "%s: the path names no file", path);
     size = snprintf(out, PATH_MAX, "%s/%s", strcmp(resolved, "/") == 0 ? "" : resolved, last);
     if (size < 0 || size >= PATH_MAX)
         return pdict_fail(PDICT_INVAL, "the path is longer than %d bytes", PATH_MAX - 1);

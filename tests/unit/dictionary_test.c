@@ -369,6 +369,126 @@ TEST(dictionary, flipped_bits_and_short_ends_are_damage_when_sealed)
     check_hostile(true);
 }
 
+/* Entries begin behind the label of 16 bytes; a checksum of 8 bytes ends them. */
+#define ENTRIES_AT 16
+#define CHECK_SIZE 8
+
+static void check_forged(const struct pipeline *pipeline, struct buf *stored, const char *word)
+{
+    struct dictionary *back;
+    size_t size = stored->size - CHECK_SIZE;
+
+    pdict__put64(stored->data + size, pdict__hash64(stored->data, size, 0));
+    CHECK_STATUS(pdict__dictionaries_decode(pipeline, pdict__buf_slice(stored), &back),
+                 PDICT_DAMAGED);
+    CHECK(back == NULL);
+    CHECK(strstr(pdict_error_text(), word) != NULL);
+}
+
+TEST(dictionary, entries_that_cannot_be_are_damage_though_their_checksum_is_right)
+{
+    static const struct {
+        size_t at;
+        uint8_t mask;
+        const char *word;
+    } forgeries[] = {
+        { 0, 1, "no number" }, { 2, 2, "no number" }, { 3, 1, "no number" },
+        { 4, 3, "no size" },   { 7, 1, "no size" },   { 8, 1, "does not match its hash" },
+    };
+    pdict *d = open_at(test_path("a.db"), "raw,zstd:3", false);
+    const struct pipeline *pipeline = d->map->pipeline;
+    struct buf out = { .allocator = &d->map->store->allocator };
+    struct dictionary *list = two_entries(pipeline);
+
+    CHECK_OK(pdict__dictionaries_encode(pipeline, list, &out));
+    for (size_t i = 0; i < sizeof(forgeries) / sizeof(forgeries[0]); i++) {
+        uint8_t *byte = out.data + ENTRIES_AT + forgeries[i].at;
+
+        *byte ^= forgeries[i].mask;
+        check_forged(pipeline, &out, forgeries[i].word);
+        *byte ^= forgeries[i].mask;
+    }
+    out.size = ENTRIES_AT + 15 + CHECK_SIZE;
+    check_forged(pipeline, &out, "an entry ends early");
+    pdict__dictionaries_free(pipeline, list);
+    pdict__buf_free(&out);
+    pdict_close(d);
+}
+
+TEST(dictionary, more_than_sixteen_stored_are_damage)
+{
+    pdict *d = open_at(test_path("a.db"), "raw,zstd:3", false);
+    const struct pipeline *pipeline = d->map->pipeline;
+    struct buf out = { .allocator = &d->map->store->allocator };
+    struct dictionary *list = NULL, **end = &list;
+
+    for (uint16_t number = 1; number <= 17; number++) {
+        CHECK_OK(pdict__dictionary_new(pipeline, 2, pdict_str("one"), end));
+        (*end)->number = number;
+        end = &(*end)->next;
+    }
+    CHECK_OK(pdict__dictionaries_encode(pipeline, list, &out));
+    check_forged(pipeline, &out, "too many");
+    pdict__dictionaries_free(pipeline, list);
+    pdict__buf_free(&out);
+    pdict_close(d);
+}
+
+TEST(dictionary, another_level_writes_with_it_too)
+{
+    pdict *d = open_at(test_path("a.db"), "raw,zstd:3", false);
+    pdict_recode_options options = PDICT_RECODE_OPTIONS_INIT;
+    uint64_t without;
+
+    put_values(d, 0, 1000);
+    without = stored_size(d, 999);
+    CHECK_OK(pdict_train(d, NULL, NULL));
+    put_values(d, 1000, 1010);
+    options.codecs = "raw,zstd:9";
+    CHECK_OK(pdict_recode(d, &options, NULL));
+    put_values(d, 1010, 1020);
+    CHECK(stored_size(d, 1010) * 10 < without * 9);
+    options.codecs = "raw,zstd:3";
+    CHECK_OK(pdict_recode(d, &options, NULL));
+    check_values(d, 0, 1020);
+    pdict_close(d);
+}
+
+TEST(dictionary, of_more_values_than_it_may_learn_from_some_are_taken)
+{
+    pdict *d = open_at(test_path("a.db"), "raw,zstd:3", false);
+    pdict_train_options options = PDICT_TRAIN_OPTIONS_INIT;
+    pdict_train_result result = PDICT_TRAIN_RESULT_INIT;
+
+    put_values(d, 0, 1000);
+    options.sample_bytes = 40000;
+    CHECK_OK(pdict_train(d, &options, &result));
+    CHECK(result.sample_bytes <= 40000 && result.sample_bytes > 10000);
+    CHECK(result.samples < 1000 && result.samples >= 100);
+    pdict_close(d);
+}
+
+static int stop_sampling(void *ctx, const char *phase, uint64_t done, uint64_t total)
+{
+    (void)ctx;
+    (void)done;
+    (void)total;
+    CHECK_STR(phase, "sample");
+    return 1;
+}
+
+TEST(dictionary, training_that_is_cancelled_stores_nothing)
+{
+    pdict *d = open_at(test_path("a.db"), "raw,zstd:3", false);
+    pdict_train_options options = PDICT_TRAIN_OPTIONS_INIT;
+
+    put_values(d, 0, 1000);
+    options.progress = stop_sampling;
+    CHECK_STATUS(pdict_train(d, &options, NULL), PDICT_CANCELLED);
+    CHECK(!pdict__has_dictionary(d->map->pipeline));
+    pdict_close(d);
+}
+
 TEST(dictionary, migrated_store_has_it_too)
 {
     pdict *d = open_at(test_path("a.db"), "raw,zstd:3", false);

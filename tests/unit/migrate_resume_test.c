@@ -55,6 +55,58 @@ TEST(migrate_resume, the_next_run_copies_what_differs_and_removes_what_is_gone)
     check_resumed(NULL);
 }
 
+#define LARGE ((size_t)1 << 20)
+
+static void put_large(pdict *d, int from, int to, char fill)
+{
+    char key[16], *value = test_alloc(LARGE);
+
+    memset(value, fill, LARGE);
+    for (int i = from; i < to; i++) {
+        snprintf(key, sizeof(key), "%02d", i);
+        CHECK_OK(pdict_put(d, pdict_str(key), pdict_bytes(value, LARGE), NULL));
+    }
+}
+
+static void delete_large(pdict *d, int from, int to)
+{
+    char key[16];
+
+    for (int i = from; i < to; i++) {
+        snprintf(key, sizeof(key), "%02d", i);
+        CHECK_OK(pdict_del(d, pdict_str(key)));
+    }
+}
+
+/* A commit takes 12 MiB at most: what has changed takes two, in the middle of what is there. */
+TEST(migrate_resume, what_has_changed_may_be_more_than_one_commit_takes)
+{
+    const char *a = uri_of("sqlite", "a.db?durability=unsafe"), *b = uri_of("sqlite", "b.db");
+    pdict_migrate_options options = PDICT_MIGRATE_OPTIONS_INIT;
+    pdict_migrate_result result = PDICT_MIGRATE_RESULT_INIT;
+    struct stopper stopper = { "compare", 0 };
+    pdict_store *store;
+    pdict *d;
+
+    need_sqlite();
+    d = map_open(a, "main", "raw", false);
+    put_large(d, 0, 24, 'a');
+    store = store_open(a);
+    options.verify = true;
+    options.progress = stop;
+    options.progress_ctx = &stopper;
+    CHECK_STATUS(pdict_migrate(store, b, &options, NULL), PDICT_CANCELLED);
+    put_large(d, 0, 16, 'b');
+    delete_large(d, 20, 24);
+    options.progress = NULL;
+    CHECK_OK(pdict_migrate(store, b, &options, &result));
+    CHECK_INT(result.copied, 16);
+    CHECK_INT(result.kept, 4);
+    CHECK_INT(result.removed, 4);
+    pdict_store_close(store);
+    pdict_close(d);
+}
+
 /* The same keys in the same order, but born again. */
 TEST(migrate_resume, the_next_run_tells_new_entries_from_old_ones_of_the_same_key)
 {

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "map/map.h"
+
 static int try_open(const char *uri, pdict **out)
 {
     pdict_options options = test_options(false);
@@ -137,6 +139,43 @@ TEST(open, a_missing_directory_is_named)
     refused(test_path("no/a.db"), PDICT_NO_DIRECTORY, "create it first");
     test_write_file(test_path("file"), "x", 1);
     refused(uri_of("file/a.db", ""), PDICT_NO_DIRECTORY, "not a directory");
+}
+
+TEST(open, a_path_that_leads_nowhere_is_refused)
+{
+    size_t size = 5000;
+    char *uri = test_alloc(size);
+
+    refused("sqlite:", PDICT_INVAL, "path is empty");
+    refused("sqlite:/no-such-store-in-the-root.db?mode=rw", PDICT_NO_STORE, "no-such-store");
+    refused(uri_of("absent/", ""), PDICT_NO_DIRECTORY, "absent");
+    CHECK_INT(symlink("loop", test_path("loop")), 0);
+    refused(uri_of("loop", ""), PDICT_IO, "looking for it");
+    memset(uri, 'x', size);
+    memcpy(uri, "sqlite:", 7);
+    uri[size - 1] = '\0';
+    refused(uri, PDICT_INVAL, "longer than");
+    uri[4000] = '\0';
+    refused(uri, PDICT_IO, "xxxx");
+}
+
+/* Other programs that use LMDB give the directory. */
+TEST(open, a_directory_that_holds_a_store_stands_for_it)
+{
+    char path[512];
+    pdict *d;
+
+    if (!pdict__backend_find("lmdb"))
+        SKIP("lmdb is not in this build");
+    snprintf(path, sizeof(path), "%s", test_path("directory"));
+    CHECK_INT(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "lmdb:%s", test_path("directory"));
+    CHECK_OK(try_open(path, &d));
+    put(d, "k", "v");
+    pdict_close(d);
+    CHECK_OK(try_open(path + 5, &d));
+    check_value(d, "k", "v");
+    pdict_close(d);
 }
 
 TEST(open, a_directory_or_a_special_file_is_not_a_store)
