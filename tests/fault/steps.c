@@ -324,6 +324,50 @@ static int stats(struct world *w)
     return status;
 }
 
+/* ---- deadlines, limits, upkeep ---- */
+
+static int touch(struct world *w)
+{
+    return pdict_touch(w->d, pdict_str("key07"), 86400000);
+}
+
+static int persist(struct world *w)
+{
+    return pdict_persist(w->d, pdict_str("key07"));
+}
+
+static int get_and_touch(struct world *w)
+{
+    pdict_view view;
+    int status = pdict_get_and_touch(w->d, pdict_str("key07"), 86400000, &view);
+
+    CHECK(status == PDICT_OK ? view.size > 60 : view.pin == NULL);
+    pdict_view_release(&view);
+    return status;
+}
+
+static int get_limits(struct world *w)
+{
+    pdict_limits limits = PDICT_LIMITS_INIT;
+
+    return pdict_limits_get(w->store, "main", &limits);
+}
+
+static int set_limits(struct world *w)
+{
+    pdict_limits limits = PDICT_LIMITS_INIT;
+
+    limits.max_entries = 100;
+    return pdict_limits_set(w->store, "main", &limits);
+}
+
+static int expire(struct world *w)
+{
+    uint64_t removed;
+
+    return pdict_expire(w->store, -1, &removed);
+}
+
 const struct step steps[] = {
     { "get", get_one, false, false },
     { "get_with", get_with, false, false },
@@ -353,5 +397,11 @@ const struct step steps[] = {
     { "store_drop", drop_map, true, false },
     { "store_rename", rename_map, true, false },
     { "stats_get", stats, false, false },
+    { "touch", touch, true, false },
+    { "persist", persist, true, false },
+    { "get_and_touch", get_and_touch, true, false },
+    { "limits_get", get_limits, false, false },
+    { "limits_set", set_limits, true, false },
+    { "expire", expire, false, false },
 };
 const size_t n_steps = sizeof(steps) / sizeof(steps[0]);
