@@ -5,6 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const pdict_codec *find(const char *name)
+{
+    const pdict_codec *codec = pdict_codec_find(name);
+
+    return codec ? codec : baseline_find(name);
+}
+
 static int unknown(const char *name, int kind, const char *option)
 {
     const char *names[64];
@@ -46,7 +53,7 @@ static int make_named(const char *name, int kind, const char *option, bool has_l
     snprintf(out->name, sizeof out->name, "%s", name);
     if (strcmp(name, "none") == 0)
         return PDICT_OK;
-    out->codec = pdict_codec_find(name);
+    out->codec = find(name);
     if (!out->codec || out->codec->kind != kind)
         return unknown(name, kind, option);
     set_fallbacks(out);
@@ -171,7 +178,7 @@ static void append_known(const char *words, char *out, size_t size)
     char name[31];
 
     snprintf(name, sizeof name, "%.*s", (int)strcspn(words, ":"), words);
-    if (pdict_codec_find(name))
+    if (find(name))
         snprintf(out + used, size - used, ",%s", words);
 }
 

@@ -70,6 +70,12 @@ int candidates_usual(const struct invocation *in, const char *const *usual, stru
                      size_t *count);
 bool candidates_are_trained(const struct candidate *candidates, size_t count);
 
+/* ---- direct.c -------------------------------------------------------------------------------- */
+
+/** "libzstd" or "libsodium": a library called directly; NULL: no such baseline. */
+const pdict_codec *baseline_find(const char *name);
+bool is_baseline(const struct candidate *candidate);
+
 /* ---- dictionary.c ---------------------------------------------------------------------------- */
 
 /**
@@ -122,7 +128,7 @@ void codec_results_free(struct codec_result *results, size_t count);
 double codec_ratio(const struct codec_result *result);
 double codec_encode_ns(const struct codec_result *result);
 double codec_decode_ns(const struct codec_result *result);
-/** Mark those that none beats in ratio, encoding and decoding at once. */
+/** Mark those that none beats in ratio, encoding and decoding at once; baselines take no part. */
 void codec_mark_pareto(struct codec_result *results, size_t count);
 void codec_report(json_t *document, const struct codec_result *results, size_t count);
 void codec_name(const struct codec_result *result, char *out, size_t size);

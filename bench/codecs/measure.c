@@ -387,13 +387,19 @@ static bool beats(const struct codec_result *a, const struct codec_result *b)
     return ratio >= 0 && encode >= 0 && decode >= 0 && ratio + encode + decode > 0;
 }
 
+static bool is_compared(const struct codec_result *result)
+{
+    return !is_baseline(result->compressor) && !is_baseline(result->cipher);
+}
+
 /* Those with a cipher compete with one another only: it is not there to save anything. */
 void codec_mark_pareto(struct codec_result *results, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        results[i].is_pareto = true;
+        results[i].is_pareto = is_compared(&results[i]);
         for (size_t j = 0; j < count; j++) {
-            if (results[j].cipher == results[i].cipher && beats(&results[j], &results[i]))
+            if (results[j].cipher == results[i].cipher && is_compared(&results[j]) &&
+                beats(&results[j], &results[i]))
                 results[i].is_pareto = false;
         }
     }
@@ -436,5 +442,6 @@ void codec_report(json_t *document, const struct codec_result *results, size_t c
                             json_real(bench_histogram_quantile(result->decode_latency, 0.99)));
         report_samples(row, result->encode, result->rounds);
         json_object_set_new(row, "pareto", json_boolean(result->is_pareto));
+        json_object_set_new(row, "baseline", json_boolean(!is_compared(result)));
     }
 }

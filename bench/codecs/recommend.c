@@ -287,6 +287,19 @@ static int apply(const struct advice *advice, const char *path)
 
 /* ---- The verb ---- */
 
+/* Nothing can be stored with a baseline, so it cannot be recommended. */
+static int refuse_baselines(const struct candidate *candidates, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_baseline(&candidates[i]))
+            return pdict_fail(PDICT_UNSUPPORTED,
+                              "--codecs: %s is a library called directly, which only `codec` "
+                              "measures; leave it out",
+                              candidates[i].name);
+    }
+    return PDICT_OK;
+}
+
 static int measure(struct advice *advice, const struct invocation *in, uint64_t seed, size_t from)
 {
     uint64_t time_ns = bench_has(in, OPT_QUICK) ? 50000000u : 600000000u;
@@ -296,6 +309,7 @@ static int measure(struct advice *advice, const struct invocation *in, uint64_t 
 
     if ((status = bench_duration(in, OPT_TIME, &time_ns)) != PDICT_OK ||
         (status = candidates_usual(in, usual, advice->compressors, &n_compressors)) != PDICT_OK ||
+        (status = refuse_baselines(advice->compressors, n_compressors)) != PDICT_OK ||
         (status = candidates_parse(advice->is_secret ? "xchacha20" : "none", PDICT_CIPHER, "secret",
                                    ciphers, &n_ciphers)) != PDICT_OK)
         return status;

@@ -8,7 +8,8 @@
 
 /* Compared where nobody asks for others: of those in this build, from the quickest on. */
 static const char *const usual[] = { "lz4:1,9", "zlib:1,6,9",
-                                     "zstd:-5,-3,-1,1,3,6,9,12,1+dict,3+dict,9+dict", NULL };
+                                     "zstd:-5,-3,-1,1,3,6,9,12,1+dict,3+dict,9+dict", "libzstd:3",
+                                     NULL };
 
 /* `candidates` has room for the compressors, then for as many ciphers. */
 static int read_plan(const struct invocation *in, struct candidate *candidates,

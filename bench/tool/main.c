@@ -36,9 +36,11 @@ const struct verb bench_verbs[] = {
       "  pdict-bench codec --data /var/lib/dpkg/status --format deb822 --html report.html\n"
       "After a codec, a bare number or a range is another level of it: zlib:1-9,zstd:-3,1-12. "
       "Every\n"
-      "record is encoded, decoded and compared before anything is timed. `none` hands a record on "
-      "as\n"
-      "it is, and copies it to decode.\n" },
+      "record is encoded, decoded and compared before anything is timed. Baselines: `none` hands a "
+      "record\n"
+      "on as it is, and copies it to decode; libzstd:LEVEL, and libsodium with --cipher, are "
+      "those\n"
+      "libraries called directly, beside which zstd and xchacha20 show what the tables cost.\n" },
     { "recommend", "", "codecs and backend for your records, as a URI to paste", 0, 0,
       OPTIONS_RUN | OPTIONS_DATA | OPT(CODECS) | OPT(READS) | OPT(GOAL) | OPT(SECRET) | OPT(APPLY),
       bench_recommend,

@@ -19,6 +19,16 @@ holds c.json '(.rows | length) == 12 and all(.rows[]; .records == 60)'
 promise 'what none beats is on the front, and a copy always is'
 holds c.json 'any(.rows[]; .codec == "none" and .cipher == "none" and .pareto)'
 
+promise 'a library called directly is measured beside its codec, as large, and on no front'
+exits 0 "$BENCH" codec --data status --format deb822 --codecs zstd:3,libzstd:3 \
+    --cipher none,xchacha20,libsodium --quick --time 5ms --json b.json
+valid b.json
+holds b.json '[.rows[].baseline] == [false, false, true, true, true, true]'
+holds b.json '[.rows[].bytes_out] | .[0] == .[3] and .[1] == .[2] and .[1] == .[4] and .[1] == .[5]'
+holds b.json 'all(.rows[]; .baseline and .pareto | not)'
+exits 2 "$BENCH" recommend --data status --format deb822 --codecs libzstd:3 --quick
+says 'called directly'
+
 promise 'ratio is bytes in over bytes out, and encryption makes nothing smaller'
 holds c.json 'all(.rows[]; (.ratio - .bytes_in / .bytes_out | fabs) < 0.001)'
 holds c.json 'all(.rows[] | select(.codec == "none" and .cipher == "xchacha20"); .ratio < 1)'
