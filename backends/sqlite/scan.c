@@ -109,7 +109,9 @@ static int prepare_new(struct cursor *cursor, const pdict_scan *scan)
     if (sql == NULL)
         return no_memory("a cursor");
     errno = 0;
-    rc = sqlite3_prepare_v2(cursor->conn->db, sql, -1, &cursor->statement, NULL);
+    rc = sqlite3_prepare_v3(cursor->conn->db, sql, -1,
+                            cursor->shape >= 0 ? SQLITE_PREPARE_PERSISTENT : 0, &cursor->statement,
+                            NULL);
     sqlite3_free(sql);
     return rc == SQLITE_OK ? PDICT_OK : pdict__sqlite_fail_in_map(cursor->conn, cursor->map, rc);
 }
