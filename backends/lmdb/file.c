@@ -109,6 +109,7 @@ int pdict__lmdb_file_load(struct file *file)
 {
     struct disk_meta first, second;
     struct stat facts;
+    bool is_second;
     int status;
 
     if ((status = read_meta(file, 0, &first)) != PDICT_OK)
@@ -119,14 +120,16 @@ int pdict__lmdb_file_load(struct file *file)
         return pdict__lmdb_page_damaged(file, 0, "it states an impossible page size");
     if ((status = read_meta(file, file->page_size, &second)) != PDICT_OK)
         return status;
-    file->meta = second.txn_id > first.txn_id ? second : first;
+    is_second = second.txn_id > first.txn_id;
+    file->meta = is_second ? second : first;
     /* After the metas: what a meta speaks of was written before it. */
     if (fstat(file->fd, &facts) != 0)
         return pdict_fail(PDICT_IO, "lmdb: %s: %s", file->path, strerror(errno));
     file->size = (uint64_t)facts.st_size;
-    if (file->meta.free.pad != file->page_size || file->meta.last_page < 1 ||
-        file->meta.last_page > (UINT64_C(1) << 47) / file->page_size)
-        return pdict__lmdb_page_damaged(file, file->meta.txn_id & 1, "its numbers cannot be true");
+    /* LMDB takes the page whose turn the newest commit is, whatever else stands in it. */
+    if (file->meta.txn_id % 2 != is_second || file->meta.free.pad != file->page_size ||
+        file->meta.last_page < 1 || file->meta.last_page > (UINT64_C(1) << 47) / file->page_size)
+        return pdict__lmdb_page_damaged(file, is_second, "its numbers cannot be true");
     return PDICT_OK;
 }
 

@@ -346,6 +346,27 @@ TEST(lmdb_files, preflight_finds_entries_that_do_not_fill_their_page)
     CHECK_OK(open_status(path, checked));
 }
 
+/* LMDB takes the newest number, and then the meta page whose turn that number is. */
+TEST(lmdb_files, a_newest_commit_in_the_meta_page_of_the_other_ones_is_damage)
+{
+    const char *path = test_path("store");
+    uint64_t number;
+    size_t size;
+    char *file;
+
+    make_full_store(path);
+    file = test_file(path, &size);
+    for (size_t page = 0; page < 2; page++) {
+        size_t at = page * PAGE + 144;
+
+        number = 1000 + !page;
+        overwrite(path, at, &number, sizeof(number));
+        CHECK_STATUS(open_status(path, checked), PDICT_DAMAGED);
+        overwrite(path, at, file + at, sizeof(number));
+    }
+    CHECK_OK(open_status(path, checked));
+}
+
 /* Where the file keeps the number of its newest commit, and under which numbers its free pages. */
 static uint64_t find_free_list(const char *file, size_t *first_key, size_t *last_key)
 {
