@@ -50,18 +50,34 @@ static void doubt_key(void *ctx, uint64_t hash)
     }
 }
 
-/* Between odd and even: doubt what has moved since the tag, if all of it is told. */
-static bool doubt_moved(struct store *store, const uint64_t token[2])
+/* Between odd and even: doubt what has moved since the tag, if all of it is told. As
+ * pdict__ring_walk(). */
+static int doubt_moved(struct store *store, const uint64_t token[2])
 {
-    const struct coherence *coherence = &store->coherence;
+    struct coherence *coherence = &store->coherence;
     struct token from = { { coherence->tag[0], coherence->tag[1] } };
     struct token to = { { token[0], token[1] } };
     int status;
 
     pthread_mutex_lock(&store->maps_lock);
-    status = pdict__ring_walk(pdict__shared_ring(store), from, to, doubt_key, store);
+    status =
+        pdict__ring_walk(pdict__shared_ring(store), from, to, &coherence->wait, doubt_key, store);
     pthread_mutex_unlock(&store->maps_lock);
-    return status == PDICT_OK;
+    return status;
+}
+
+/* Where it is not told yet, the caches stay at their tag, and it is tried again by the next. */
+static void advance(struct store *store, const uint64_t token[2])
+{
+    struct coherence *coherence = &store->coherence;
+    uint64_t tag[2] = { coherence->tag[0], coherence->tag[1] };
+    int status;
+
+    pdict__gen_odd(coherence);
+    status = doubt_moved(store, token);
+    if (status != PDICT_OK && status != PDICT_BUSY)
+        doubt_everything(store);
+    pdict__gen_even(coherence, status == PDICT_BUSY ? tag : token);
 }
 
 /* Somebody else has committed: whoever comes first sees to it, the others read uncached. */
@@ -73,12 +89,8 @@ static void catch_up(struct store *store)
     if (pthread_mutex_trylock(&coherence->advance) != 0)
         return;
     pdict__peek(coherence, token);
-    if (!pdict__tag_is(coherence, token)) {
-        pdict__gen_odd(coherence);
-        if (!doubt_moved(store, token))
-            doubt_everything(store);
-        pdict__gen_even(coherence, token);
-    }
+    if (!pdict__tag_is(coherence, token))
+        advance(store, token);
     pthread_mutex_unlock(&coherence->advance);
 }
 

@@ -9,7 +9,7 @@
 #include "store/ring.h"
 
 #define GATEFILE_ENDING "-pdict"
-#define GATEFILE_LAYOUT 3
+#define GATEFILE_LAYOUT 4
 
 #define BOOT_ID_SIZE     40
 #define RING_SECRET_SIZE 192

@@ -5,7 +5,10 @@
 
 #include "store/ring.h"
 
-#define WAIT_NS 1000000 /* for an entry that is on its way: a writer may have been preempted */
+/* For an entry that is on its way, at once; and how long its writer, who may have been preempted or
+ * have died, is believed to be about to tell it. */
+#define WAIT_NS    50000
+#define BELIEVE_NS 1000000000
 
 /* Plain fields are stored with release and loaded with acquire, instead of fences: who sees one of
  * a new entry sees then that the number or the count of used hashes has moved. */
@@ -82,7 +85,7 @@ static bool read_entry(const struct ring *ring, uint64_t number, struct telling 
 
 /* A stretch of entries that leads from one token to another. */
 struct chain {
-    uint64_t first, last;
+    uint64_t first, last; /* last 0: of the commit that led there nothing is told */
 };
 
 /* From the newest entry back: the last of the chain, and from there to its first. */
@@ -119,22 +122,35 @@ static int64_t steady_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Nothing can be on its way any more once the gate was seen free after `to` was. */
-static bool await_chain(const struct ring *ring, struct token from, struct token to,
-                        struct chain *chain)
+/* In vain: from now on nobody waits for this turn, but looks again later. */
+static int give_up(struct ring_wait *wait, uint64_t turn, int64_t now_ns)
 {
-    int64_t deadline_ns = 0;
-    bool may_come;
+    *wait = (struct ring_wait){ turn, now_ns };
+    return PDICT_BUSY;
+}
 
-    do {
-        may_come = get(&ring->is_held) != 0;
+/* Nothing can be on its way any more once the gate was seen free after `to` was. */
+static int await_chain(const struct ring *ring, struct token from, struct token to,
+                       struct ring_wait *wait, struct chain *chain)
+{
+    int64_t begun_ns = 0, now_ns;
+
+    for (;;) {
+        uint64_t turn = get(&ring->turn);
+
         if (find_chain(ring, from, to, chain))
-            return true;
-        if (deadline_ns == 0)
-            deadline_ns = steady_ns() + WAIT_NS;
+            return PDICT_OK;
+        if (turn % 2 == 0 || chain->last != 0)
+            return PDICT_CONFLICT;
+        now_ns = steady_ns();
+        if (turn == wait->turn)
+            return now_ns - wait->since_ns < BELIEVE_NS ? PDICT_BUSY : PDICT_CONFLICT;
+        if (begun_ns == 0)
+            begun_ns = now_ns;
+        if (now_ns - begun_ns >= WAIT_NS)
+            return give_up(wait, turn, now_ns);
         sched_yield();
-    } while (may_come && steady_ns() < deadline_ns);
-    return false;
+    }
 }
 
 static bool are_intact(const struct ring *ring, const struct telling *telling)
@@ -161,12 +177,13 @@ static bool hand_out(const struct ring *ring, uint64_t number,
 }
 
 int pdict__ring_walk(const struct ring *ring, struct token from, struct token to,
-                     void (*moved)(void *ctx, uint64_t hash), void *ctx)
+                     struct ring_wait *wait, void (*moved)(void *ctx, uint64_t hash), void *ctx)
 {
     struct chain chain;
+    int status = ring ? await_chain(ring, from, to, wait, &chain) : PDICT_CONFLICT;
 
-    if (!ring || !await_chain(ring, from, to, &chain))
-        return PDICT_CONFLICT;
+    if (status != PDICT_OK)
+        return status;
     for (uint64_t number = chain.first; number <= chain.last; number++) {
         if (!hand_out(ring, number, moved, ctx))
             return PDICT_CONFLICT;

@@ -39,9 +39,9 @@ struct ring_entry {
 
 /* All zero: empty. Written by whoever holds the gate of all processes, read without a lock. */
 struct ring {
-    _Atomic uint64_t is_held; /* somebody holds the gate, so an entry may be on its way */
-    _Atomic uint64_t told;    /* entries so far */
-    _Atomic uint64_t used;    /* hashes so far, those just being written included */
+    _Atomic uint64_t turn; /* of the gate; odd while it is held, so an entry may be on its way */
+    _Atomic uint64_t told; /* entries so far */
+    _Atomic uint64_t used; /* hashes so far, those just being written included */
     struct ring_entry entries[RING_ENTRIES];
     _Atomic uint64_t hashes[RING_HASHES];
 };
@@ -55,15 +55,37 @@ struct ring {
 void pdict__ring_publish(struct ring *ring, struct token before, struct token after,
                          const uint64_t *hashes, size_t count);
 
+/* A turn at the gate whose entry was waited for in vain; zero: none. Of one reader at a time. */
+struct ring_wait {
+    uint64_t turn;
+    int64_t since_ns; /* steady clock */
+};
+
+/* Around what the holder of the gate does. */
+static inline void pdict__ring_turn_begin(struct ring *ring)
+{
+    uint64_t turn = atomic_load_explicit(&ring->turn, memory_order_relaxed);
+
+    /* Odd: the last one has died. */
+    atomic_store_explicit(&ring->turn, turn + 1 + turn % 2, memory_order_release);
+}
+
+static inline void pdict__ring_turn_end(struct ring *ring)
+{
+    atomic_fetch_add_explicit(&ring->turn, 1, memory_order_release);
+}
+
 /*
  * Every key that moved between two tokens; `from` is the older. `moved` is called with their
  * hashes, maybe more than once for one, and maybe for nothing when the answer is a gap.
  *
  * PDICT_CONFLICT (expected): a gap, every key may have moved: somebody else wrote, a writer was
- * killed, a commit moved all keys, or there were too many meanwhile. An entry that is on its way is
- * waited for, 1 ms at most. `ring` NULL: always a gap.
+ * killed, a commit moved all keys, or there were too many meanwhile. `ring` NULL: always a gap.
+ * PDICT_BUSY (expected): who made the last commit has the gate still, and may be about to tell of
+ * it; that was waited for, for a moment, once for each turn. Try again later; a writer that holds
+ * the gate for a second without telling counts as dead, and its commit as a gap.
  */
 int pdict__ring_walk(const struct ring *ring, struct token from, struct token to,
-                     void (*moved)(void *ctx, uint64_t hash), void *ctx);
+                     struct ring_wait *wait, void (*moved)(void *ctx, uint64_t hash), void *ctx);
 
 #endif

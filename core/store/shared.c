@@ -193,7 +193,7 @@ int pdict__shared_enter(struct store *store, int64_t deadline_ms)
         return PDICT_OK;
     if ((status = take_turn(store, deadline_ms)) != PDICT_OK)
         return status;
-    atomic_store_explicit(&store->gatefile.page->ring.is_held, 1, memory_order_release);
+    pdict__ring_turn_begin(&store->gatefile.page->ring);
     /* Who was about to change settings died, and may have done so. */
     if (pdict__generation(store) % 2 != 0)
         pdict__generation_even(store);
@@ -208,7 +208,7 @@ void pdict__shared_leave(struct store *store)
 
     if (!page)
         return;
-    atomic_store_explicit(&page->ring.is_held, 0, memory_order_release);
+    pdict__ring_turn_end(&page->ring);
     pthread_mutex_unlock(&page->mutex);
 }
 

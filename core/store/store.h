@@ -161,6 +161,7 @@ struct coherence {
     _Atomic int64_t checked_ms; /* bounded: when the token was last seen unmoved; steady clock */
     const volatile uint64_t *engine_words[2];
     pthread_mutex_t advance; /* held by whoever changes gen, tag and floor */
+    struct ring_wait wait;   /* under advance */
 };
 
 /* `words`: of the engine's token, or NULL. */

@@ -31,11 +31,12 @@ static void hear(void *ctx, uint64_t hash)
 }
 
 static struct heard heard;
+static struct ring_wait waited;
 
 static int walk(const struct ring *ring, uint64_t from, uint64_t to)
 {
     heard = (struct heard){ 0 };
-    return pdict__ring_walk(ring, at(from), at(to), hear, &heard);
+    return pdict__ring_walk(ring, at(from), at(to), &waited, hear, &heard);
 }
 
 static struct ring *new_ring(void)
@@ -43,6 +44,7 @@ static struct ring *new_ring(void)
     struct ring *ring = test_alloc(sizeof(*ring));
 
     memset(ring, 0, sizeof(*ring));
+    waited = (struct ring_wait){ 0 };
     return ring;
 }
 
@@ -163,34 +165,49 @@ TEST(ring, writer_that_died_midway_is_a_gap_and_the_next_one_goes_on)
     CHECK_INT(heard.last, 300002);
 }
 
-static void *tell_late(void *arg)
+TEST(ring, what_may_be_about_to_be_told_is_no_gap)
 {
-    struct ring *ring = arg;
+    struct ring *ring = new_ring();
 
-    while (!atomic_load(&ring->hashes[0]))
-        ;
+    pdict__ring_turn_begin(ring);
+    tell(ring, 1);
+    CHECK_STATUS(walk(ring, 0, 2), PDICT_BUSY);
+    CHECK_STATUS(walk(ring, 0, 2), PDICT_BUSY);
     tell(ring, 2);
-    atomic_store(&ring->is_held, 0);
-    return NULL;
+    CHECK_OK(walk(ring, 0, 2));
+    CHECK_INT(heard.count, 2);
+    pdict__ring_turn_end(ring);
+    CHECK_STATUS(walk(ring, 0, 3), PDICT_CONFLICT);
 }
 
-TEST(ring, entry_on_its_way_is_waited_for)
+TEST(ring, what_was_not_told_by_an_earlier_turn_is_a_gap)
 {
-    int arrived = 0;
+    struct ring *ring = new_ring();
 
-    for (int round = 0; round < 20; round++) {
-        struct ring *ring = new_ring();
-        pthread_t writer;
+    tell(ring, 1);
+    pdict__ring_turn_begin(ring);
+    tell(ring, 3);
+    CHECK_STATUS(walk(ring, 0, 3), PDICT_CONFLICT);
+    CHECK_OK(walk(ring, 2, 3));
+}
 
-        atomic_store(&ring->is_held, 1);
-        tell(ring, 1);
-        CHECK_INT(pthread_create(&writer, NULL, tell_late, ring), 0);
-        atomic_store(&ring->hashes[0], 1);
-        arrived += walk(ring, 0, 2) == PDICT_OK;
-        pthread_join(writer, NULL);
-    }
-    /* How soon the other thread runs is up to the machine. */
-    CHECK(arrived > 0);
+TEST(ring, who_has_died_at_the_gate_is_not_waited_for)
+{
+    struct ring *ring = new_ring();
+    uint64_t turn;
+
+    pdict__ring_turn_begin(ring);
+    CHECK_STATUS(walk(ring, 0, 1), PDICT_BUSY);
+    /* A second passes. */
+    waited.since_ns -= 1000000000;
+    CHECK_STATUS(walk(ring, 0, 1), PDICT_CONFLICT);
+    /* The next one has a turn of its own. */
+    turn = atomic_load(&ring->turn);
+    pdict__ring_turn_begin(ring);
+    CHECK(atomic_load(&ring->turn) % 2 == 1 && atomic_load(&ring->turn) != turn);
+    CHECK_STATUS(walk(ring, 0, 1), PDICT_BUSY);
+    pdict__ring_turn_end(ring);
+    CHECK_STATUS(walk(ring, 0, 1), PDICT_CONFLICT);
 }
 
 /* ---- torn entries ---- */
@@ -250,6 +267,7 @@ static void follow(struct race *race)
     uint64_t from = 0, to, walked = 0;
 
     while (from < COMMITS) {
+        struct ring_wait none = { 0 };
         struct expected expected;
 
         if ((to = atomic_load(&race->ring.told)) == from) {
@@ -257,7 +275,7 @@ static void follow(struct race *race)
             continue;
         }
         expected = (struct expected){ .from = from, .to = to };
-        if (pdict__ring_walk(&race->ring, at(from), at(to), expect, &expected) == PDICT_OK) {
+        if (pdict__ring_walk(&race->ring, at(from), at(to), &none, expect, &expected) == PDICT_OK) {
             CHECK(!expected.is_wrong);
             CHECK_INT(expected.count, keys_until(to) - keys_until(from));
             walked++;

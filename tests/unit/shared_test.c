@@ -488,6 +488,7 @@ TEST(shared, commits_of_another_process_are_told_and_what_is_not_told_is_a_gap)
 {
     for (size_t i = 0; i < N_SCHEMES; i++) {
         const volatile uint64_t *words[2];
+        struct ring_wait wait = { 0 };
         struct token from, to;
         struct child child;
         struct store *store;
@@ -506,17 +507,70 @@ TEST(shared, commits_of_another_process_are_told_and_what_is_not_told_is_a_gap)
         next_step(&child);
         await_step(&child);
         to = pdict__token_read(words);
-        CHECK_OK(pdict__ring_walk(pdict__shared_ring(store), from, to, note_moved, NULL));
+        CHECK_OK(pdict__ring_walk(pdict__shared_ring(store), from, to, &wait, note_moved, NULL));
         CHECK_INT(n_moved, 3);
         next_step(&child);
         await_step(&child);
         from = to;
         to = pdict__token_read(words);
         CHECK(!pdict__token_equal(from, to));
-        CHECK_STATUS(pdict__ring_walk(pdict__shared_ring(store), from, to, note_moved, NULL),
+        CHECK_STATUS(pdict__ring_walk(pdict__shared_ring(store), from, to, &wait, note_moved, NULL),
                      PDICT_CONFLICT);
         next_step(&child);
         finish(&child);
         pdict_close(d);
+    }
+}
+
+/* As a writer that the processor was taken from between its commit and its entry. */
+static int put_and_linger(void *ctx, struct store *store)
+{
+    CHECK_OK(put_around(NULL, store));
+    step_done(ctx);
+    return PDICT_OK;
+}
+
+static void linger_in_steps(struct child *child, const char *uri)
+{
+    pdict *d = open_map(uri);
+
+    step_done(child);
+    CHECK_OK(pdict__between_commits(d->map->store, 10000, put_and_linger, child));
+    step_done(child);
+    pdict_close(d);
+}
+
+/* What was put is no record, so who reads it is told so. */
+static void check_linger(const char *uri)
+{
+    struct child child;
+    pdict_view view;
+    pdict *d;
+
+    make_store(uri);
+    child = start(linger_in_steps, uri);
+    await_step(&child);
+    d = open_map(uri);
+    CHECK_OK(put_number(d, "k", 1));
+    CHECK_INT(get_number(d, "start"), 1);
+    CHECK_INT(get_number(d, "k"), 1);
+    next_step(&child);
+    await_step(&child);
+    CHECK_INT(get_number(d, "start"), 1);
+    CHECK_STATUS(pdict_get(d, pdict_str("k"), &view), PDICT_FORMAT);
+    next_step(&child);
+    await_step(&child);
+    CHECK_STATUS(pdict_get(d, pdict_str("k"), &view), PDICT_FORMAT);
+    CHECK_INT(get_number(d, "start"), 1);
+    next_step(&child);
+    finish(&child);
+    pdict_close(d);
+}
+
+TEST(shared, what_is_not_told_yet_is_read_from_the_store)
+{
+    for (size_t i = 0; i < N_SCHEMES; i++) {
+        if (is_built(schemes[i]))
+            check_linger(uri_of(schemes[i], "?maintenance=manual"));
     }
 }
