@@ -226,6 +226,8 @@ struct cache {
 
     pthread_mutex_t arrays_lock;
     struct array *arrays; /* every one ever used: readers may be late */
+    char *chunk;          /* of which the next array is cut */
+    size_t chunk_left;
 
     pthread_mutex_t retired_lock;
     struct entry **retired; /* unlinked, maybe still named by hazard slots */

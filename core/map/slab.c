@@ -4,9 +4,8 @@
 
 #include <sys/mman.h>
 
-#define CHUNK_SIZE ((size_t)2 << 20)
-#define SPAN_SIZE  ((size_t)16 << 10)
-#define SPANS      (CHUNK_SIZE / SPAN_SIZE)
+#define SPAN_SIZE ((size_t)16 << 10)
+#define SPANS     (CHUNK_SIZE / SPAN_SIZE)
 
 /* So many chunks are had in small pages first, so that a small cache stays small. */
 #define SMALL_CHUNKS 8
@@ -111,7 +110,7 @@ static char *memory_of(const struct span *span)
 /* ---- chunks ---- */
 
 /* Twice the size, and what is not aligned given back. */
-static void *map_chunk(void)
+void *pdict__chunk_map(void)
 {
     char *memory =
         mmap(NULL, 2 * CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -128,7 +127,7 @@ static void *map_chunk(void)
 
 static bool add_chunk(struct slab *slab)
 {
-    struct chunk *chunk = map_chunk();
+    struct chunk *chunk = pdict__chunk_map();
 
     if (!chunk)
         return false;

@@ -12,6 +12,12 @@
 #define SLAB_MOST    8192
 #define SLAB_CLASSES 176
 
+/* The size of a huge page. */
+#define CHUNK_SIZE ((size_t)2 << 20)
+
+/* Memory of CHUNK_SIZE, aligned to it; munmap() it. NULL: none. */
+void *pdict__chunk_map(void);
+
 struct span;
 struct chunk;
 
