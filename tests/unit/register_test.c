@@ -189,6 +189,40 @@ TEST(register, a_layer_is_refused)
     refuse_backend(&mine, PDICT_UNSUPPORTED, "layer");
 }
 
+static uint64_t no_log(void *self)
+{
+    (void)self;
+    return 0;
+}
+
+TEST(register, functions_that_belong_together_come_together)
+{
+    pdict_backend mine = backend_named("halves");
+    pdict_codec codec = codec_named("halves", 200);
+    pdict_compressor compressor = *codec.compressor;
+
+    mine.log_bytes = no_log;
+    mine.checkpoint = NULL;
+    refuse_backend(&mine, PDICT_INVAL, "log_bytes and checkpoint");
+    mine = backend_named("halves");
+    mine.access_get = NULL;
+    refuse_backend(&mine, PDICT_INVAL, "access_put and access_get");
+    compressor.train =
+        pdict_codec_find("zstd") ? pdict_codec_find("zstd")->compressor->train : NULL;
+    codec.compressor = &compressor;
+    if (compressor.train)
+        refuse_codec(&codec, PDICT_INVAL, "all five or none");
+    compressor = *pdict_codec_find("zlib")->compressor;
+    compressor.struct_size = 3;
+    refuse_codec(&codec, PDICT_INVAL, "has no struct_size");
+}
+
+TEST(register, nothing_is_no_table)
+{
+    refuse_backend(NULL, PDICT_INVAL, "NULL");
+    refuse_codec(NULL, PDICT_INVAL, "NULL");
+}
+
 TEST(register, malformed_options_are_refused)
 {
     static const pdict_option_spec sound = { "a", PDICT_OPTION_INT, "1", 0, 9, NULL, "help" };
