@@ -104,6 +104,36 @@ TEST(slots, so_it_is_on_lmdb)
     an_added_slot_opens("lmdb");
 }
 
+TEST(slots, a_read_only_handle_changes_none)
+{
+    pdict_secret first = key_of(test_key.data), second = key_of(second_key);
+    pdict_options options = test_options(false);
+    unsigned number;
+    pdict *d;
+
+    pdict_close(opened("sqlite", &first));
+    options.key = test_key;
+    CHECK_OK(pdict_open(test_path("a.store?mode=ro"), &options, &d));
+    CHECK_STATUS(pdict_slot_add(d, &second, &number), PDICT_READ_ONLY);
+    CHECK_STATUS(pdict_slot_remove(d, 1), PDICT_READ_ONLY);
+    check_slots(d, "1k*");
+    pdict_close(d);
+}
+
+TEST(slots, a_passphrase_opens_after_what_it_became_was_forgotten)
+{
+    pdict_secret words = passphrase_of("two words"), other = passphrase_of("other words");
+    pdict *d = opened("sqlite", &words);
+
+    put(d, "k", "v");
+    pdict_close(d);
+    pdict_forget_keys();
+    CHECK_STATUS(try_open("sqlite", &other), PDICT_WRONG_KEY);
+    d = opened("sqlite", &words);
+    check_value(d, "k", "v");
+    pdict_close(d);
+}
+
 TEST(slots, a_changed_slot_opens_with_the_new_secret_only)
 {
     pdict_secret old = passphrase_of("old"), new = passphrase_of("new");
