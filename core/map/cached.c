@@ -533,3 +533,12 @@ struct entry *pdict__cache_prepare(const pdict *d, const pdict_change *change, p
     pdict__call_end();
     return entry;
 }
+
+void pdict__cache_discard(const pdict *d, struct entry *prepared)
+{
+    if (!prepared)
+        return;
+    pdict__call_begin();
+    pdict__entry_free(d->cache, prepared);
+    pdict__call_end();
+}

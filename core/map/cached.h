@@ -58,9 +58,11 @@ void pdict__give_up(pdict_view *views, int *statuses, size_t count);
 int pdict__get_many_cached(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
                            int *statuses);
 
-/* What a change of one key will leave in the cache; NULL: nothing. Made before any lock is taken.
- * `value` is what the user gave, change->row.value the record. */
+/* What a change of one key will leave in the cache; NULL: nothing. Made before any lock is taken
+ * where the value is known then. `value` is what the user gave, change->row.value the record. */
 struct entry *pdict__cache_prepare(const pdict *d, const pdict_change *change, pdict_slice value);
+/* What no commit has taken. NULL is fine. */
+void pdict__cache_discard(const pdict *d, struct entry *prepared);
 
 /* ---- publish.c ---- */
 

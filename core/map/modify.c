@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/calls.h"
-#include "map/map.h"
+#include "map/cached.h"
 
 static int fail_flags(const char *call)
 {
@@ -22,6 +22,9 @@ struct addition {
     int64_t delta, sum;
     bool is_typed; /* the serializer of the map has integers */
     pdict_change change;
+    pdict_slice bytes; /* of the sum: in the bench, or in `text` */
+    char text[DECIMAL_SIZE];
+    struct commit *commit;
 };
 
 static bool read_decimal(pdict_slice text, int64_t *out)
@@ -126,12 +129,11 @@ static int find_kind(struct addition *a)
     return status == PDICT_INVAL || status == PDICT_UNSUPPORTED ? PDICT_OK : status;
 }
 
-/* In the bench, or in `text`. */
-static int serialize_sum(const struct addition *a, char *text, pdict_slice *out)
+static int serialize_sum(struct addition *a)
 {
     if (a->is_typed)
-        return serialize_int(a, a->sum, out);
-    *out = pdict_bytes(text, (size_t)snprintf(text, DECIMAL_SIZE, "%" PRId64, a->sum));
+        return serialize_int(a, a->sum, &a->bytes);
+    a->bytes = pdict_bytes(a->text, (size_t)snprintf(a->text, DECIMAL_SIZE, "%" PRId64, a->sum));
     return PDICT_OK;
 }
 
@@ -139,17 +141,15 @@ static int write_sum(struct addition *a)
 {
     pdict_row *row = &a->change.row;
     struct binding binding = { row->key, 0, row->expires_ms };
-    char text[DECIMAL_SIZE];
-    pdict_slice bytes;
     int status;
 
-    if ((status = serialize_sum(a, text, &bytes)) != PDICT_OK)
+    if ((status = serialize_sum(a)) != PDICT_OK)
         return status;
     if ((status = pdict__random_version(&row->version)) != PDICT_OK)
         return status;
     binding.version = row->version;
     return pdict__encode_named(a->d->map->pipeline, a->bench, &binding,
-                               pdict__name_of(a->d, row->key), bytes, &row->value);
+                               pdict__name_of(a->d, row->key), a->bytes, &row->value);
 }
 
 /* Read, add up and make the record, by whatever may read: a transaction, or the commit itself. */
@@ -170,10 +170,17 @@ static int make_change(struct addition *a, void *reader)
     return a->change.kind == PDICT_CHANGE_PUT ? write_sum(a) : PDICT_OK;
 }
 
+/* The transaction may be made again, and what was to be cached with it. */
 static int add_inside(void *ctx, struct store *store, void *txn)
 {
+    struct addition *a = ctx;
+    int status = make_change(a, txn);
+
     (void)store;
-    return make_change(ctx, txn);
+    pdict__cache_discard(a->d, a->commit->prepared);
+    a->commit->prepared =
+        status == PDICT_OK ? pdict__cache_prepare(a->d, &a->change, a->bytes) : NULL;
+    return status;
 }
 
 static int add_in_transaction(struct addition *a)
@@ -198,8 +205,12 @@ static int try_to_add(struct addition *a)
                              .generation = pdict__bench_settings(a->bench).number,
                              .prepare = add_inside,
                              .ctx = a };
+    int status;
 
-    return pdict__commit_for(a->d, &commit, a->plan.durability);
+    a->commit = &commit;
+    status = pdict__commit_for(a->d, &commit, a->plan.durability);
+    pdict__cache_discard(a->d, commit.prepared);
+    return status;
 }
 
 static int commit_addition(struct addition *a)
@@ -276,7 +287,8 @@ static int del_version(const pdict *d, pdict_slice key, uint64_t version, unsign
 
     if ((status = pdict__hide(d, &change.row.key, &room)) != PDICT_OK)
         return status;
-    status = pdict__change(d, &change, 1, NULL, durability, NULL);
+    status = pdict__change(d, &change, 1, NULL, durability,
+                           pdict__cache_prepare(d, &change, change.row.value));
     return status == PDICT_OK ? change.status : status;
 }
 

@@ -90,13 +90,6 @@ int pdict__commit_for(const pdict *d, struct commit *commit, unsigned durability
     return status == PDICT_OK ? pdict__commit(d->map->store, commit) : status;
 }
 
-static void discard(const pdict *d, struct entry *prepared)
-{
-    pdict__call_begin();
-    pdict__entry_free(d->cache, prepared);
-    pdict__call_end();
-}
-
 /* The settings moved while the records were on their way. */
 static int change_anew(const pdict *d, pdict_change *changes, size_t count,
                        struct generation_ref sealed, unsigned durability)
@@ -129,8 +122,7 @@ int pdict__change(const pdict *d, pdict_change *changes, size_t count,
 
     if (!d->part) {
         status = pdict__commit_for(d, &commit, durability);
-        if (commit.prepared)
-            discard(d, commit.prepared);
+        pdict__cache_discard(d, commit.prepared);
         if (status == COMMIT_STALE)
             status = change_anew(d, changes, count, *sealed, durability);
         if (status == PDICT_OK)

@@ -41,6 +41,36 @@ TEST(cache, what_was_put_or_read_is_a_hit)
     for_each_setup(check_hits);
 }
 
+static void check_sums(const struct setup *setup)
+{
+    pdict_meta meta = PDICT_META_INIT;
+    pdict *d = setup_open(setup, "sums", "");
+    pdict_view view;
+
+    put_ttl(d, "n", "40", 1000);
+    for (int i = 1; i <= 2; i++)
+        CHECK_OK(pdict_add(d, pdict_str("n"), 1, NULL, NULL));
+    CHECK_OK(pdict_add(d, pdict_str("new"), -1, NULL, NULL));
+    check_value(d, "n", "42");
+    check_value(d, "new", "-1");
+    CHECK_OK(pdict_meta_get(d, pdict_str("n"), &meta));
+    CHECK_OK(pdict_pop(d, pdict_str("n"), &view));
+    CHECK_INT(view.version, meta.version);
+    CHECK_INT(view.created_ms, meta.created_ms);
+    CHECK_INT(view.expires_ms, meta.expires_ms);
+    pdict_view_release(&view);
+    check_value(d, "n", NULL);
+    CHECK_INT(stats_of(d).cache_hits, 3);
+    CHECK_INT(stats_of(d).cache_absent_hits, 1);
+    CHECK_INT(stats_of(d).cache_misses, 0);
+    pdict_close(d);
+}
+
+TEST(cache, what_was_added_up_or_popped_is_a_hit)
+{
+    for_each_setup(check_sums);
+}
+
 static void get_many(pdict *d, const char *const *names, pdict_view *views, int *statuses)
 {
     pdict_slice keys[4];
