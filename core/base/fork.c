@@ -96,7 +96,11 @@ static void child(void)
     bool was_served = has_lock && is_served;
 
     atomic_store(count_page, ++last_count);
-    pthread_mutex_init(&forking, NULL);
+    /* It may be a thread's that this process has not. */
+    if (has_lock)
+        pthread_mutex_unlock(&forking);
+    else
+        pthread_mutex_init(&forking, NULL);
     pdict__hazards_fork_child();
     pdict__chores_fork_child();
     pdict__calls_child();

@@ -57,7 +57,7 @@ void pdict__hazards_fork_parent(void)
 
 void pdict__hazards_fork_child(void)
 {
-    pthread_mutex_init(&lock, NULL);
+    pthread_mutex_unlock(&lock);
     pdict__hazards = NULL;
     current = NULL;
 }
