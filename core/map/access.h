@@ -60,8 +60,9 @@ struct access {
 
 /* What an entry's `visited` says beside the tick in which its use was noted. */
 #define VISITED_NOT   0
-#define VISITED_ONLY  255 /* used, but not noted */
-#define VISITED_TICKS 254
+#define VISITED_TICKS 253
+#define VISITED_USED  254 /* used, but not noted */
+#define VISITED_ONCE  255 /* spared by the eviction once more, used or not */
 
 /* Note that a key, whose entry was created then, is being used. False: there was no memory to. */
 bool pdict__access_note(struct access *access, pdict_slice key, int64_t created_ms);

@@ -235,7 +235,7 @@ int pdict__cache_new(const struct cache_config *config, struct cache **out)
     cache->wipes = config->wipes;
     cache->reclaim_at = cache->reclaim_batch = RECLAIM_AT;
     atomic_init(&cache->budget, config->budget);
-    atomic_init(&cache->tick, VISITED_ONLY);
+    atomic_init(&cache->tick, VISITED_USED);
     memcpy(cache->secret, config->secret, sizeof(cache->secret));
     pthread_mutex_init(&cache->retired_lock, NULL);
     pdict__slab_init(&cache->slab, &cache->allocator);

@@ -191,7 +191,9 @@ struct shard {
     /* Where the entries lie, oldest first, as bucket * 8 + slot; some are holes. */
     uint32_t *queue;
     size_t queue_size, queue_room, holes;
-    size_t hand; /* of the eviction: SIEVE */
+    size_t hand;      /* of the eviction: SIEVE */
+    uint16_t *ghosts; /* see ghosts.h */
+    size_t n_ghosts;
 };
 
 #define CACHE_COUNTERS 64

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of a cache: buckets of a cache line, found without a lock; eviction by SIEVE. */
-#include "map/cache.h"
+#include "map/access.h"
+#include "map/ghosts.h"
 
 /* Full at so many percent of all slots. */
 #define LOAD_MOST 75
@@ -33,6 +34,7 @@ void pdict__cache_tables_free(struct cache *cache)
 {
     for (size_t i = 0; i < SHARDS; i++) {
         pdict__free(&cache->allocator, cache->shards[i].queue);
+        pdict__ghosts_free(cache, &cache->shards[i]);
         pthread_mutex_destroy(&cache->shards[i].lock);
     }
     pdict__arrays_free(cache);
@@ -178,11 +180,14 @@ static struct entry *entry_at(uintptr_t table, uint32_t where)
                                            memory_order_relaxed));
 }
 
-static void take_out(const struct cache *cache, uintptr_t table, uint32_t where)
+static uint64_t hash_of(const struct cache *cache, const struct entry *entry)
+{
+    return pdict__cache_hash(cache, (pdict_slice){ entry_key(entry), entry->key_size });
+}
+
+static void take_out(uintptr_t table, uint32_t where, uint64_t hash)
 {
     struct bucket *buckets = table_buckets(table);
-    struct entry *entry = entry_at(table, where);
-    uint64_t hash = pdict__cache_hash(cache, (pdict_slice){ entry_key(entry), entry->key_size });
     size_t mask = table_mask(table);
 
     tag_set(&buckets[where / 8], where % 8, 0);
@@ -242,9 +247,7 @@ static bool move_all(const struct cache *cache, struct shard *shard, uintptr_t f
         if (shard->queue[i] == HOLE)
             continue;
         entry = entry_at(from, shard->queue[i]);
-        if (!place_new(to,
-                       pdict__cache_hash(cache, (pdict_slice){ entry_key(entry), entry->key_size }),
-                       entry, &where))
+        if (!place_new(to, hash_of(cache, entry), entry, &where))
             return false;
     }
     return true;
@@ -260,7 +263,7 @@ static void renumber(const struct cache *cache, struct shard *shard, uintptr_t f
             struct entry *entry = entry_at(from, shard->queue[i]);
             pdict_slice key = { entry_key(entry), entry->key_size };
 
-            locate(to, pdict__cache_hash(cache, key), key, &place);
+            locate(to, hash_of(cache, entry), key, &place);
             shard->queue[i] =
                 (uint32_t)((size_t)(place.bucket - table_buckets(to)) * 8 + place.slot);
         }
@@ -312,22 +315,38 @@ static void discharge(struct cache *cache, const struct entry *entry)
     atomic_fetch_sub_explicit(&cache->bytes, cost_of(cache, entry), memory_order_relaxed);
 }
 
-static void remove_at(struct cache *cache, struct shard *shard, size_t at)
+/* The hash of what was there. */
+static uint64_t remove_at(struct cache *cache, struct shard *shard, size_t at)
 {
     uintptr_t table = table_of(cache, shard);
     struct entry *entry = entry_at(table, shard->queue[at]);
+    uint64_t hash = hash_of(cache, entry);
 
-    take_out(cache, table, shard->queue[at]);
+    take_out(table, shard->queue[at], hash);
     shard->queue[at] = HOLE;
     shard->holes++;
     shard->count--;
     atomic_fetch_sub_explicit(&cache->entries, 1, memory_order_relaxed);
     discharge(cache, entry);
     pdict__entry_retire(cache, entry);
+    return hash;
 }
 
-/* SIEVE: the hand goes from old to new and spares, once, what was used since it last came by.
- * `newest` is spared in any case; NULL: none. */
+/* True, and not as often again. */
+static bool is_spared(struct entry *entry)
+{
+    uint8_t visited = atomic_load_explicit(&entry->visited, memory_order_relaxed);
+
+    if (visited == VISITED_NOT)
+        return false;
+    atomic_store_explicit(&entry->visited, visited == VISITED_ONCE ? VISITED_NOT : VISITED_ONCE,
+                          memory_order_relaxed);
+    return true;
+}
+
+/* SIEVE (Zhang et al., NSDI 2024): the hand goes from old to new and spares what was used since it
+ * last came by, here twice, and once what has come back soon after it was evicted. `newest` is
+ * spared in any case; NULL: none. */
 static bool evict_one(struct cache *cache, struct shard *shard, const struct entry *newest)
 {
     uintptr_t table = table_of(cache, shard);
@@ -344,11 +363,10 @@ static bool evict_one(struct cache *cache, struct shard *shard, const struct ent
         entry = entry_at(table, shard->queue[shard->hand]);
         if (entry == newest)
             continue;
-        if (!atomic_load_explicit(&entry->visited, memory_order_relaxed))
+        if (!is_spared(entry))
             break;
-        atomic_store_explicit(&entry->visited, 0, memory_order_relaxed);
     }
-    remove_at(cache, shard, shard->hand++);
+    pdict__ghost_note(cache, shard, remove_at(cache, shard, shard->hand++));
     atomic_fetch_add_explicit(&cache->evictions, 1, memory_order_relaxed);
     return true;
 }
@@ -426,6 +444,8 @@ static bool add(struct cache *cache, struct shard *shard, uint64_t hash, struct 
         if (!place_new(table_of(cache, shard), hash, entry, &where))
             return false;
     }
+    if (pdict__ghost_take(shard, hash))
+        atomic_store_explicit(&entry->visited, VISITED_ONCE, memory_order_relaxed);
     shard->queue[shard->queue_size++] = where;
     shard->count++;
     atomic_fetch_add_explicit(&cache->entries, 1, memory_order_relaxed);

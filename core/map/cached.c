@@ -148,11 +148,13 @@ static bool is_fresh(const struct entry *entry, uint16_t floor)
     return (uint16_t)atomic_load_explicit(&entry->stamp, memory_order_acquire) == floor;
 }
 
-/* Kept from eviction, but not used. */
+/* Kept from eviction, but not noted. */
 static void touch(struct entry *entry)
 {
-    if (atomic_load_explicit(&entry->visited, memory_order_relaxed) == VISITED_NOT)
-        atomic_store_explicit(&entry->visited, VISITED_ONLY, memory_order_relaxed);
+    uint8_t visited = atomic_load_explicit(&entry->visited, memory_order_relaxed);
+
+    if (visited == VISITED_NOT || visited == VISITED_ONCE)
+        atomic_store_explicit(&entry->visited, VISITED_USED, memory_order_relaxed);
 }
 
 void pdict__cache_visit(const pdict *d, struct entry *entry)
@@ -378,7 +380,7 @@ static bool is_of_row(const struct entry *entry, const pdict_row *row)
 static void renew(const pdict *d, struct entry *entry, int64_t until_ms)
 {
     atomic_store_explicit(entry_until(entry), believed_until(d, until_ms), memory_order_relaxed);
-    atomic_store_explicit(&entry->visited, VISITED_ONLY, memory_order_relaxed);
+    atomic_store_explicit(&entry->visited, VISITED_USED, memory_order_relaxed);
 }
 
 int pdict__cache_compare(const pdict *d, const struct cache_look *look, struct entry *entry,

@@ -154,6 +154,46 @@ TEST(cache_table, bytes_never_exceed_the_budget_and_what_is_used_stays)
     pdict__cache_free(cache);
 }
 
+/* How many of `count` keys from `first` on are there. */
+static int count_of_those(struct cache *cache, int first, int count)
+{
+    int there = 0;
+
+    for (int i = first; i < first + count; i++)
+        there += is_there(cache, key_of(i));
+    return there;
+}
+
+static void insert_those(struct cache *cache, int first, int count)
+{
+    for (int i = first; i < first + count; i++)
+        CHECK(insert(cache, key_of(i), "value", 5));
+}
+
+TEST(cache_table, what_comes_back_soon_outlives_what_is_new)
+{
+    enum {
+        SOME = 500,
+        NEW = 1000000
+    };
+    struct cache *cache = new_cache((size_t)1 << 20);
+    int room;
+
+    insert_those(cache, NEW, 100000);
+    room = (int)cache->entries;
+    CHECK(room > 20 * SOME);
+    /* Out of the cache, as the last that went; and in again, beside as many new ones. */
+    insert_those(cache, 0, SOME);
+    insert_those(cache, 2 * NEW, room + room / 5);
+    CHECK(count_of_those(cache, 0, SOME) < SOME / 10);
+    insert_those(cache, 0, SOME);
+    insert_those(cache, SOME, SOME);
+    insert_those(cache, 3 * NEW, room + room / 5);
+    CHECK(count_of_those(cache, 0, SOME) > SOME / 3);
+    CHECK(count_of_those(cache, SOME, SOME) < SOME / 10);
+    pdict__cache_free(cache);
+}
+
 TEST(cache_table, memory_stays_near_the_budget_when_sizes_change)
 {
     size_t budget = (size_t)8 << 20;
