@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BULK_FROM 50000
+
 struct session {
     pdict *map;
     pdict_view view; /* of the last get */
@@ -157,11 +159,15 @@ static int pdict_driver_put(void *session, pdict_slice key, pdict_slice value)
     return pdict_put(mine->map, key, value, &mine->how);
 }
 
+/* A bulk load need not be one transaction: in slices it takes bounded memory. */
 static int pdict_driver_put_many(void *session, const pdict_pair *pairs, size_t count)
 {
     struct session *mine = session;
+    pdict_put_options how = mine->how;
 
-    return pdict_put_many(mine->map, pairs, count, &mine->how, NULL);
+    if (count >= BULK_FROM)
+        how.flags |= PDICT_PUT_IN_SLICES;
+    return pdict_put_many(mine->map, pairs, count, &how, NULL);
 }
 
 static int pdict_driver_put_ttl(void *session, pdict_slice key, pdict_slice value, int64_t ttl_ms)
