@@ -192,6 +192,26 @@ static inline bool pdict__slice_equal(pdict_slice a, pdict_slice b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/* As memcmp(), byte by byte; what another begins with comes before it. */
+static inline int pdict__slice_compare(pdict_slice a, pdict_slice b)
+{
+    size_t shorter = a.size < b.size ? a.size : b.size;
+    int order = shorter > 0 ? memcmp(a.data, b.data, shorter) : 0;
+
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* The first bytes, which decide most comparisons without touching the others. */
+static inline uint64_t pdict__slice_head(pdict_slice slice)
+{
+    const uint8_t *bytes = slice.data;
+    uint64_t head = 0;
+
+    for (size_t i = 0; i < 8; i++)
+        head = head << 8 | (i < slice.size ? bytes[i] : 0);
+    return head;
+}
+
 static inline void pdict__copy(void *out, const void *in, size_t size)
 {
     if (size > 0)

@@ -42,26 +42,13 @@ void pdict__access_flush_free(struct access_flush *flush)
 
 /* ---- what is due ---- */
 
-static uint64_t head_of(pdict_slice key)
-{
-    const uint8_t *bytes = key.data;
-    uint64_t head = 0;
-
-    for (size_t i = 0; i < 8; i++)
-        head = head << 8 | (i < key.size ? bytes[i] : 0);
-    return head;
-}
-
 static int compare_keys(const void *left, const void *right)
 {
     const struct due *a = left, *b = right;
-    size_t common = a->key.size < b->key.size ? a->key.size : b->key.size;
-    int order;
 
     if (a->head != b->head)
         return a->head < b->head ? -1 : 1;
-    order = common > 0 ? memcmp(a->key.data, b->key.data, common) : 0;
-    return order != 0 ? order : (a->key.size > b->key.size) - (a->key.size < b->key.size);
+    return pdict__slice_compare(a->key, b->key);
 }
 
 static void append_due(struct access_flush *flush, const struct notes *notes)
@@ -71,7 +58,7 @@ static void append_due(struct access_flush *flush, const struct notes *notes)
         pdict_slice key = { notes->keys.data + note->key_at, note->key_size };
 
         if (note->at_ms != 0)
-            flush->due[flush->n_due++] = (struct due){ head_of(key), key, note->at_ms };
+            flush->due[flush->n_due++] = (struct due){ pdict__slice_head(key), key, note->at_ms };
     }
 }
 

@@ -10,29 +10,15 @@ struct sorted {
     pdict_change *change;
 };
 
-static uint64_t head_of(pdict_slice key)
-{
-    const uint8_t *bytes = key.data;
-    uint64_t head = 0;
-
-    for (size_t i = 0; i < 8; i++)
-        head = head << 8 | (i < key.size ? bytes[i] : 0);
-    return head;
-}
-
 /* Equal keys stay in the order of the array: the last of them wins. */
 static int compare(const void *left, const void *right)
 {
     const struct sorted *a = left, *b = right;
-    pdict_slice one = a->change->row.key, two = b->change->row.key;
-    size_t common = one.size < two.size ? one.size : two.size;
     int order;
 
     if (a->head != b->head)
         return a->head < b->head ? -1 : 1;
-    order = common > 0 ? memcmp(one.data, two.data, common) : 0;
-    if (order == 0)
-        order = (one.size > two.size) - (one.size < two.size);
+    order = pdict__slice_compare(a->change->row.key, b->change->row.key);
     return order != 0 ? order : (a->change > b->change) - (a->change < b->change);
 }
 
@@ -62,7 +48,8 @@ static int commit_all(const struct slices *slices, struct sorted *sorted, pdict_
     int status = PDICT_OK;
 
     for (size_t i = 0; i < slices->count; i++)
-        sorted[i] = (struct sorted){ head_of(slices->changes[i].row.key), &slices->changes[i] };
+        sorted[i] =
+            (struct sorted){ pdict__slice_head(slices->changes[i].row.key), &slices->changes[i] };
     qsort(sorted, slices->count, sizeof(*sorted), compare);
     for (size_t i = 0; i < slices->count && status == PDICT_OK; i += most) {
         size_t left = slices->count - i;

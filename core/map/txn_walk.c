@@ -17,17 +17,10 @@ struct txn_walk {
 
 /* ---- the order ---- */
 
-static int compare_keys(pdict_slice a, pdict_slice b)
-{
-    size_t shorter = a.size < b.size ? a.size : b.size;
-    int order = shorter > 0 ? memcmp(a.data, b.data, shorter) : 0;
-
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 static int compare_rows(const void *a, const void *b)
 {
-    return compare_keys((*(struct txn_row *const *)a)->key, (*(struct txn_row *const *)b)->key);
+    return pdict__slice_compare((*(struct txn_row *const *)a)->key,
+                                (*(struct txn_row *const *)b)->key);
 }
 
 static bool is_insert(const struct txn_row *row)
@@ -39,8 +32,8 @@ static bool is_within(const pdict_scan *scan, pdict_slice key)
 {
     if (!(scan->flags & PDICT_SCAN_BY_KEY))
         return true;
-    return (!scan->from.data || compare_keys(key, scan->from) >= 0) &&
-           (!scan->to.data || compare_keys(key, scan->to) < 0);
+    return (!scan->from.data || pdict__slice_compare(key, scan->from) >= 0) &&
+           (!scan->to.data || pdict__slice_compare(key, scan->to) < 0);
 }
 
 static void turn_round(struct txn_row **rows, size_t n)
@@ -135,7 +128,7 @@ static bool insert_comes_first(const struct txn_walk *walk, const struct txn_row
 
     if (!(walk->flags & PDICT_SCAN_BY_KEY))
         return is_reverse;
-    return (compare_keys(row->key, walk->stored.key) < 0) != is_reverse;
+    return (pdict__slice_compare(row->key, walk->stored.key) < 0) != is_reverse;
 }
 
 static int emit_written(struct txn_walk *walk, const struct txn_row *row, pdict_row *out)

@@ -184,14 +184,6 @@ static int check_rows(struct scope *scope)
 
 /* ---- keys and counts ---- */
 
-static int compare_keys(pdict_slice a, pdict_slice b)
-{
-    size_t shorter = a.size < b.size ? a.size : b.size;
-    int order = shorter > 0 ? memcmp(a.data, b.data, shorter) : 0;
-
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 /* Keys must come in their order, each once; scope->key is the one before. */
 static int check_keys(struct scope *scope, void *cursor, uint64_t *keys)
 {
@@ -202,7 +194,7 @@ static int check_keys(struct scope *scope, void *cursor, uint64_t *keys)
     while ((status = store->backend->scan_next(store->engine, cursor, &row)) == PDICT_OK) {
         pdict_slice before = pdict_bytes(scope->key.data, scope->key.size);
 
-        if (*keys > 0 && compare_keys(before, row.key) >= 0)
+        if (*keys > 0 && pdict__slice_compare(before, row.key) >= 0)
             status = find(scope, PDICT_FINDING_INDEX, PDICT_DAMAGED, row.key,
                           "the keys are out of order here");
         ++*keys;
