@@ -53,13 +53,16 @@ void goal_pair_close(struct goal_pair *pair);
 /** Nanoseconds an operation of a workload, for both, on the same keys, in turns. */
 int goal_pair_time(struct goal_run *run, struct goal_pair *pair, const struct workload *workload,
                    uint64_t round, double ns[2]);
+/** Anonymous memory of this process, RssAnon of /proc/self/status. */
+double goal_anonymous_bytes(void);
 
-/* goals_store.c, goals_threads.c, goals_load.c, goals_codec.c */
+/* goals_store.c, goals_growth.c, goals_threads.c, goals_load.c, goals_codec.c */
 int goal_get(struct goal_run *run, const char *engine, struct goal_samples *out);
 int goal_visit(struct goal_run *run, const char *engine, struct goal_samples *out);
 int goal_put(struct goal_run *run, const char *engine, struct goal_samples *out);
-int goal_growth(struct goal_run *run, const char *engine, struct goal_samples *out);
 int goal_open(struct goal_run *run, const char *engine, struct goal_samples *out);
+int goal_growth(struct goal_run *run, const char *argument, struct goal_samples *out);
+int goal_growth_open(struct goal_run *run, const char *argument, struct goal_samples *out);
 int goal_threads(struct goal_run *run, const char *argument, struct goal_samples *out);
 int goal_load(struct goal_run *run, const char *engine, struct goal_samples *out);
 int goal_load_memory(struct goal_run *run, const char *engine, struct goal_samples *out);

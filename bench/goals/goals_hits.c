@@ -89,21 +89,6 @@ static int stats_of(pdict *d, pdict_stats *out)
 
 /* ---- P10: in a process of its own, where nothing else takes memory ---- */
 
-static double anonymous_bytes(void)
-{
-    FILE *file = fopen("/proc/self/status", "r");
-    char line[256];
-    double kib = 0;
-
-    while (file && fgets(line, sizeof line, file)) {
-        if (sscanf(line, "RssAnon: %lf", &kib) == 1)
-            break;
-    }
-    if (file)
-        fclose(file);
-    return kib * 1024;
-}
-
 struct memory {
     int status;
     double overhead; /* bytes of an entry beside key and value */
@@ -124,13 +109,13 @@ static void measure_memory(struct goal_run *run, struct memory *out)
     if (out->status != PDICT_OK || (out->status = open_map(run, "memory", "1GiB", &d)) != PDICT_OK)
         return;
     if ((out->status = read_range(d, 1)) == PDICT_OK) {
-        before = anonymous_bytes();
+        before = goal_anonymous_bytes();
         out->status = read_range(d, n_keys);
     }
     if (out->status == PDICT_OK && (out->status = stats_of(d, &stats)) == PDICT_OK) {
         out->overhead =
             (double)stats.cache_bytes / (double)stats.cache_entries - KEY_SIZE - VALUE_SIZE;
-        out->resident = (anonymous_bytes() - before) / (double)stats.cache_bytes;
+        out->resident = (goal_anonymous_bytes() - before) / (double)stats.cache_bytes;
     }
     pdict_close(d);
 }

@@ -14,28 +14,12 @@ static size_t bulk_batch(const char *engine)
     return strcmp(engine, "lmdb") == 0 ? 250000 : 100000;
 }
 
-/* Anonymous memory of this process, in bytes. */
-static double anonymous_memory(void)
-{
-    FILE *file = fopen("/proc/self/status", "r");
-    char line[128];
-    double kib = 0;
-
-    while (file && fgets(line, sizeof line, file)) {
-        if (strncmp(line, "RssAnon:", 8) == 0)
-            kib = strtod(line + 8, NULL);
-    }
-    if (file)
-        fclose(file);
-    return kib * 1024;
-}
-
 static int load(struct goal_pair *pair, int which, size_t batch, double *ns, double *memory)
 {
     const struct contestant *one = &pair->ones[which];
     const struct run_data *data = &pair->contest.data;
     pdict_pair *pairs = malloc(batch * sizeof *pairs);
-    double before = anonymous_memory();
+    double before = goal_anonymous_bytes();
     uint64_t begun_ns = bench_now_ns();
     int status = pairs ? PDICT_OK : driver_no_memory("a batch");
 
@@ -46,8 +30,8 @@ static int load(struct goal_pair *pair, int which, size_t batch, double *ns, dou
             pairs[j] = (pdict_pair){ run_key(data, data->keys + (i + j) * data->stride),
                                      run_value(data, i + j) };
         status = one->target.driver->put_many(one->sessions[0], pairs, n);
-        if (memory && anonymous_memory() - before > *memory)
-            *memory = anonymous_memory() - before;
+        if (memory && goal_anonymous_bytes() - before > *memory)
+            *memory = goal_anonymous_bytes() - before;
     }
     *ns = (double)(bench_now_ns() - begun_ns);
     free(pairs);

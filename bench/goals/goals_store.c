@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Goals on gets, puts, growth and opening, a map beside its engine. */
+/* Goals on gets, puts and opening, a map beside its engine. */
 #include "goals/goal.h"
 
 #include <string.h>
@@ -100,32 +100,6 @@ int goal_put(struct goal_run *run, const char *argument, struct goal_samples *ou
     if (status == PDICT_OK)
         status = ratios(run, &pair, &puts_of_new, true, out);
     goal_pair_close(&pair);
-    return status;
-}
-
-/* ---- Growth ---- */
-
-/* Both sizes are open at once, so that one round measures all four. */
-int goal_growth(struct goal_run *run, const char *engine, struct goal_samples *out)
-{
-    struct goal_pair small = { 0 };
-    struct goal_pair large = { 0 };
-    int status = goal_pair_open(run, engine, run->settings.keys / 10, DRIVER_CRASH, true, &small);
-
-    if (status == PDICT_OK)
-        status = goal_pair_open(run, engine, run->settings.keys, DRIVER_CRASH, true, &large);
-    for (uint64_t round = 0; round <= run->rounds && status == PDICT_OK; round++) {
-        double few[2];
-        double many[2];
-
-        if ((status = goal_pair_time(run, &small, &gets, round, few)) == PDICT_OK)
-            status = goal_pair_time(run, &large, &gets, round, many);
-        if (status == PDICT_OK && round > 0)
-            out->values[out->count++] =
-                (many[GOAL_OURS] / few[GOAL_OURS]) / (many[GOAL_RAW] / few[GOAL_RAW]);
-    }
-    goal_pair_close(&small);
-    goal_pair_close(&large);
     return status;
 }
 
