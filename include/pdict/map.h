@@ -286,7 +286,7 @@ typedef struct pdict_pair_times {
     int64_t expires_ms; /**< as in pdict_put_options */
     int64_t created_ms; /**< as in pdict_put_options */
     /** > 0: last used then, when it is restored, unless it is known to have been used later; else now.
-     * Not in a transaction, and not where no access times are kept. */
+     * Not where no access times are kept. */
     int64_t accessed_ms;
 } pdict_pair_times;
 
