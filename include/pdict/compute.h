@@ -34,7 +34,8 @@ enum pdict_source {
     PDICT_SOURCE_STALE = 4     /**< it has expired, and is computed anew elsewhere or cannot be */
 };
 
-/** How to compute; zero means: a value lives as long as any of the map, nothing is remembered of what is absent. */
+/** How to compute; zero means: a value lives as long as any of the map, and nothing is remembered of
+ * what is absent. */
 typedef struct pdict_compute_options {
     size_t struct_size;
     unsigned durability;   /**< of the put: enum pdict_commit_durability */

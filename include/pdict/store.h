@@ -17,12 +17,16 @@ typedef struct pdict_store pdict_store;
 /**
  * Open a store without opening a map: for listing, dropping and renaming. Needs no key.
  *
- * @param uri  As for pdict_open(), without options that concern a map.
+ * @param uri       As for pdict_open(), without options that concern a map.
+ * @param options   Borrowed; NULL: all defaults.
+ * @param[out] out  Owned; close with pdict_store_close(). NULL on failure.
  * @return As pdict_open().
  *
  * Since 0.1.
  */
 PDICT_API int pdict_store_open(const char *uri, const pdict_options *options, pdict_store **out);
+
+/** Close a store; maps of it that are open stay so. NULL is fine. Since 0.1. */
 PDICT_API void pdict_store_close(pdict_store *store);
 
 /** One map of a store. Borrowed during the callback. */
