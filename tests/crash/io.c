@@ -1,167 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /* Takes the place of the system's file functions: every call is judged, done and recorded. */
-#include "io.h"
+#include "io_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#define MOST_FDS   1024
-#define MOST_FILES 512
-#define NAME_SIZE  128
-#define DIRECTORY  UINT32_MAX /* in place of the number of a file */
-
-struct io_log {
-    _Atomic size_t used;
-    size_t size;
-    _Alignas(8) unsigned char bytes[];
-};
+#define MOST_FDS  1024
+#define DIRECTORY UINT32_MAX /* in place of the number of a file */
 
 struct descriptor {
     uint32_t file; /* 0: none of ours */
     bool is_synced;
 };
 
-static struct {
-    const char *directory;
-    struct io_plan plan;
-    atomic_bool is_armed;
-    _Atomic uint64_t count, hits;
-    pthread_mutex_t lock; /* over what follows, and over calls that are recorded */
-    struct descriptor descriptors[MOST_FDS];
-    /* By number; "": it has none any more. No memory is asked for here, since that may fail. */
-    char names[MOST_FILES][NAME_SIZE];
-    uint32_t n_files;
-    struct io_log *log;
-} io = { .lock = PTHREAD_MUTEX_INITIALIZER };
+static const char *watched;
+static struct descriptor descriptors[MOST_FDS];
 
-/* ---- plans ---- */
+/* ---- files of ours ---- */
 
 void io_watch(const char *directory)
 {
-    io.directory = directory;
+    watched = directory;
 }
-
-void io_arm(const struct io_plan *plan)
-{
-    io.plan = *plan;
-    atomic_store(&io.count, 0);
-    atomic_store(&io.hits, 0);
-    atomic_store(&io.is_armed, true);
-}
-
-void io_disarm(void)
-{
-    atomic_store(&io.is_armed, false);
-}
-
-uint64_t io_count(void)
-{
-    return atomic_load(&io.count);
-}
-
-uint64_t io_hits(void)
-{
-    return atomic_load(&io.hits);
-}
-
-static void end_by(int signal)
-{
-    kill(getpid(), signal);
-    for (;;)
-        pause();
-}
-
-static enum io_action judge(enum io_call call)
-{
-    uint64_t number;
-
-    if (!atomic_load(&io.is_armed) || !(io.plan.calls >> call & 1))
-        return IO_PASS;
-    number = atomic_fetch_add(&io.count, 1) + 1;
-    if (io.plan.at == 0 || number < io.plan.at || (number > io.plan.at && !io.plan.is_onward))
-        return IO_PASS;
-    atomic_fetch_add(&io.hits, 1);
-    if (io.plan.action == IO_KILL || (io.plan.action == IO_KILL_HALF && call != IO_WRITE))
-        end_by(SIGKILL);
-    if (io.plan.action == IO_STOP)
-        end_by(SIGSTOP);
-    return io.plan.action;
-}
-
-bool io_refuses(enum io_call call)
-{
-    if (judge(call) != IO_FAIL)
-        return false;
-    errno = io.plan.error;
-    return true;
-}
-
-/* ---- files by number ---- */
 
 /* The part of a path behind the watched directory, or NULL. */
 static const char *inside(const char *path)
 {
     size_t size;
 
-    if (!io.directory || path[0] != '/')
+    if (!watched || path[0] != '/')
         return NULL;
-    size = strlen(io.directory);
-    return strncmp(path, io.directory, size) == 0 && path[size] == '/' ? path + size + 1 : NULL;
-}
-
-static uint32_t number_of(const char *name)
-{
-    for (uint32_t i = 1; i <= io.n_files; i++) {
-        if (strcmp(io.names[i], name) == 0)
-            return i;
-    }
-    return 0;
-}
-
-static void set_name(uint32_t file, const char *name)
-{
-    if (snprintf(io.names[file], NAME_SIZE, "%s", name) >= NAME_SIZE)
-        abort();
-}
-
-/* A number is given twice only while nothing is recorded. */
-static uint32_t new_number(const char *name)
-{
-    uint32_t file = io.log ? io.n_files + 1 : 1;
-
-    while (file <= io.n_files && io.names[file][0])
-        file++;
-    if (file == MOST_FILES)
-        abort();
-    set_name(file, name);
-    if (io.n_files < file)
-        io.n_files = file;
-    return file;
-}
-
-static void forget_name(uint32_t file)
-{
-    if (file != 0)
-        io.names[file][0] = '\0';
+    size = strlen(watched);
+    return strncmp(path, watched, size) == 0 && path[size] == '/' ? path + size + 1 : NULL;
 }
 
 static struct descriptor descriptor_of(int fd)
 {
     static const struct descriptor none;
 
-    return fd >= 0 && fd < MOST_FDS ? io.descriptors[fd] : none;
+    return fd >= 0 && fd < MOST_FDS ? descriptors[fd] : none;
 }
 
 static bool is_ours(int fd)
@@ -169,98 +55,21 @@ static bool is_ours(int fd)
     return descriptor_of(fd).file != 0;
 }
 
-/* ---- the record ---- */
-
-struct io_log *io_log_new(size_t size)
-{
-    struct io_log *log = mmap(NULL, sizeof(*log) + size, PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (log == MAP_FAILED)
-        abort();
-    log->size = size;
-    return log;
-}
-
-void io_log_free(struct io_log *log)
-{
-    munmap(log, sizeof(*log) + log->size);
-}
-
-void io_log_clear(struct io_log *log)
-{
-    atomic_store(&log->used, 0);
-}
-
-void io_record(struct io_log *log)
-{
-    io.log = log;
-}
-
-static size_t padded(size_t size)
-{
-    return (size + 7) / 8 * 8;
-}
-
-/* Two payloads, since a rename has two names and a gathered write any number of parts. */
-static void note(struct io_event event, const struct iovec *parts, int n_parts)
-{
-    size_t at;
-
-    if (!io.log)
-        return;
-    for (int i = 0; i < n_parts; i++)
-        event.size += parts[i].iov_len;
-    at = atomic_load(&io.log->used);
-    if (io.log->size - at < sizeof(event) + padded(event.size))
-        abort();
-    memcpy(io.log->bytes + at, &event, sizeof(event));
-    for (size_t to = at + sizeof(event); n_parts > 0; parts++, n_parts--) {
-        memcpy(io.log->bytes + to, parts->iov_base, parts->iov_len);
-        to += parts->iov_len;
-    }
-    atomic_store(&io.log->used, at + sizeof(event) + padded(event.size));
-}
-
-static void note_name(uint32_t kind, uint32_t file, const char *name)
-{
-    const struct iovec part = { (void *)name, strlen(name) + 1 };
-
-    note((struct io_event){ .kind = kind, .file = file }, &part, 1);
-}
-
-void io_mark(uint64_t number)
-{
-    pthread_mutex_lock(&io.lock);
-    note((struct io_event){ .kind = IO_MARK, .offset = number }, NULL, 0);
-    pthread_mutex_unlock(&io.lock);
-}
-
-const struct io_event *io_log_next(const struct io_log *log, size_t *cursor)
-{
-    const struct io_event *event = (const void *)(log->bytes + *cursor);
-
-    if (*cursor >= atomic_load(&log->used))
-        return NULL;
-    *cursor += sizeof(*event) + padded(event->size);
-    return event;
-}
-
 /* ---- opening and closing ---- */
 
 static void note_open(int fd, const char *name, int flags, bool is_new)
 {
-    uint32_t file = number_of(name);
+    uint32_t file = io_number_of(name);
 
     if (fd < 0 || fd >= MOST_FDS)
         return;
     if (file == 0)
-        file = new_number(name);
+        file = io_new_number(name);
     if (is_new)
-        note_name(IO_CREATED, file, name);
+        io_note_name(IO_CREATED, file, name);
     else if (flags & O_TRUNC)
-        note((struct io_event){ .kind = IO_CUT, .file = file }, NULL, 0);
-    io.descriptors[fd] = (struct descriptor){ file, (flags & O_DSYNC) != 0 };
+        io_note((struct io_event){ .kind = IO_CUT, .file = file }, NULL, 0);
+    descriptors[fd] = (struct descriptor){ file, (flags & O_DSYNC) != 0 };
 }
 
 static int open_inside(const char *path, const char *name, int flags, mode_t mode)
@@ -270,11 +79,11 @@ static int open_inside(const char *path, const char *name, int flags, mode_t mod
 
     if (io_refuses(IO_OPEN))
         return -1;
-    pthread_mutex_lock(&io.lock);
+    io_lock();
     is_new = (flags & O_CREAT) && access(path, F_OK) != 0;
     fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
     note_open(fd, name, flags, is_new);
-    pthread_mutex_unlock(&io.lock);
+    io_unlock();
     return fd;
 }
 
@@ -286,8 +95,8 @@ static int open_any(const char *path, int flags, mode_t mode)
     if (name)
         return open_inside(path, name, flags, mode);
     fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-    if (fd >= 0 && fd < MOST_FDS && io.directory && strcmp(path, io.directory) == 0)
-        io.descriptors[fd].file = DIRECTORY;
+    if (fd >= 0 && fd < MOST_FDS && watched && strcmp(path, watched) == 0)
+        descriptors[fd].file = DIRECTORY;
     return fd;
 }
 
@@ -321,7 +130,7 @@ int open64(const char *path, int flags, ...)
 int close(int fd)
 {
     if (is_ours(fd))
-        io.descriptors[fd].file = 0;
+        descriptors[fd].file = 0;
     return (int)syscall(SYS_close, fd);
 }
 
@@ -334,12 +143,10 @@ static size_t allowed(enum io_action action, size_t size)
 
 static ssize_t read_at(int fd, void *out, size_t size, int64_t offset)
 {
-    enum io_action action = is_ours(fd) ? judge(IO_READ) : IO_PASS;
+    enum io_action action = is_ours(fd) ? io_judge(IO_READ) : IO_PASS;
 
-    if (action == IO_FAIL) {
-        errno = io.plan.error;
+    if (action == IO_FAIL)
         return -1;
-    }
     size = allowed(action, size);
     return offset < 0 ? syscall(SYS_read, fd, out, size)
                       : syscall(SYS_pread64, fd, out, size, offset);
@@ -367,7 +174,7 @@ static ssize_t write_and_note(int fd, const void *bytes, size_t size, int64_t of
     struct descriptor descriptor;
     ssize_t done;
 
-    pthread_mutex_lock(&io.lock);
+    io_lock();
     descriptor = descriptor_of(fd);
     if (offset < 0)
         offset = syscall(SYS_lseek, fd, 0, SEEK_CUR);
@@ -375,28 +182,26 @@ static ssize_t write_and_note(int fd, const void *bytes, size_t size, int64_t of
     if (done > 0) {
         const struct iovec part = { (void *)bytes, (size_t)done };
 
-        note((struct io_event){ .kind = IO_WRITTEN,
-                                .file = descriptor.file,
-                                .offset = (uint64_t)offset,
-                                .is_synced = descriptor.is_synced },
-             &part, 1);
+        io_note((struct io_event){ .kind = IO_WRITTEN,
+                                   .file = descriptor.file,
+                                   .offset = (uint64_t)offset,
+                                   .is_synced = descriptor.is_synced },
+                &part, 1);
     }
-    pthread_mutex_unlock(&io.lock);
+    io_unlock();
     return done;
 }
 
 static ssize_t write_inside(int fd, const void *bytes, size_t size, int64_t offset)
 {
-    enum io_action action = judge(IO_WRITE);
+    enum io_action action = io_judge(IO_WRITE);
     ssize_t done;
 
-    if (action == IO_FAIL) {
-        errno = io.plan.error;
+    if (action == IO_FAIL)
         return -1;
-    }
     if (action == IO_KILL_HALF) {
         write_and_note(fd, bytes, size / 2, offset);
-        end_by(SIGKILL);
+        io_end_by(SIGKILL);
     }
     done = write_and_note(fd, bytes, allowed(action, size), offset);
     if (done > 0 && offset < 0)
@@ -461,14 +266,14 @@ static int cut(int fd, off_t size)
         return (int)syscall(SYS_ftruncate, fd, size);
     if (io_refuses(IO_TRUNCATE))
         return -1;
-    pthread_mutex_lock(&io.lock);
+    io_lock();
     result = (int)syscall(SYS_ftruncate, fd, size);
     if (result == 0)
-        note((struct io_event){ .kind = IO_CUT,
-                                .file = descriptor_of(fd).file,
-                                .offset = (uint64_t)size },
-             NULL, 0);
-    pthread_mutex_unlock(&io.lock);
+        io_note((struct io_event){ .kind = IO_CUT,
+                                   .file = descriptor_of(fd).file,
+                                   .offset = (uint64_t)size },
+                NULL, 0);
+    io_unlock();
     return result;
 }
 
@@ -489,15 +294,15 @@ int posix_fallocate(int fd, off_t from, off_t size)
 
     if (is_ours(fd) && io_refuses(IO_TRUNCATE))
         return errno;
-    pthread_mutex_lock(&io.lock);
+    io_lock();
     if (syscall(SYS_fallocate, fd, 0, from, size) != 0)
         result = errno;
     else if (is_ours(fd))
-        note((struct io_event){ .kind = IO_CUT,
-                                .file = descriptor_of(fd).file,
-                                .offset = (uint64_t)(from + size) },
-             NULL, 0);
-    pthread_mutex_unlock(&io.lock);
+        io_note((struct io_event){ .kind = IO_CUT,
+                                   .file = descriptor_of(fd).file,
+                                   .offset = (uint64_t)(from + size) },
+                NULL, 0);
+    io_unlock();
     return result;
 }
 
@@ -510,11 +315,11 @@ static int sync_file(int fd, long call)
         return (int)syscall(call, fd);
     if (io_refuses(file == DIRECTORY ? IO_SYNC_DIRECTORY : IO_SYNC))
         return -1;
-    pthread_mutex_lock(&io.lock);
-    note((struct io_event){ .kind = file == DIRECTORY ? IO_DIRECTORY_SYNCED : IO_SYNCED,
-                            .file = file },
-         NULL, 0);
-    pthread_mutex_unlock(&io.lock);
+    io_lock();
+    io_note((struct io_event){ .kind = file == DIRECTORY ? IO_DIRECTORY_SYNCED : IO_SYNCED,
+                               .file = file },
+            NULL, 0);
+    io_unlock();
     return 0;
 }
 
@@ -540,17 +345,17 @@ static int rename_any(const char *from, const char *to, unsigned flags)
         return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
     if (io_refuses(IO_RENAME))
         return -1;
-    pthread_mutex_lock(&io.lock);
+    io_lock();
     result = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
-    if (result == 0 && (file = number_of(old_name)) != 0) {
+    if (result == 0 && (file = io_number_of(old_name)) != 0) {
         const struct iovec parts[] = { { (void *)old_name, strlen(old_name) + 1 },
                                        { (void *)new_name, strlen(new_name) + 1 } };
 
-        note((struct io_event){ .kind = IO_RENAMED, .file = file }, parts, 2);
-        forget_name(number_of(new_name));
-        set_name(file, new_name);
+        io_note((struct io_event){ .kind = IO_RENAMED, .file = file }, parts, 2);
+        io_forget_name(io_number_of(new_name));
+        io_set_name(file, new_name);
     }
-    pthread_mutex_unlock(&io.lock);
+    io_unlock();
     return result;
 }
 
@@ -574,15 +379,15 @@ static int unlink_inside(int directory, const char *path, const char *name, int 
 
     if (io_refuses(IO_UNLINK))
         return -1;
-    pthread_mutex_lock(&io.lock);
+    io_lock();
     result = (int)syscall(SYS_unlinkat, directory, path, flags);
     if (result == 0) {
-        uint32_t file = number_of(name);
+        uint32_t file = io_number_of(name);
 
-        note_name(IO_UNLINKED, file, name);
-        forget_name(file);
+        io_note_name(IO_UNLINKED, file, name);
+        io_forget_name(file);
     }
-    pthread_mutex_unlock(&io.lock);
+    io_unlock();
     return result;
 }
 
@@ -603,7 +408,7 @@ int unlinkat(int directory, const char *path, int flags)
     snprintf(link, sizeof(link), "/proc/self/fd/%d", directory);
     size = readlink(link, target, sizeof(target) - 1);
     target[size > 0 ? size : 0] = '\0';
-    return io.directory && flags == 0 && strcmp(target, io.directory) == 0
+    return watched && flags == 0 && strcmp(target, watched) == 0
                ? unlink_inside(directory, path, path, flags)
                : (int)syscall(SYS_unlinkat, directory, path, flags);
 }
