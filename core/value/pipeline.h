@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A pipeline and its benches in memory, shared by the way of a value (pipeline.c) and bench.c. */
+/* A pipeline and its benches in memory, shared by the ways of a value, encode.c and decode.c, and bench.c. */
 #ifndef PDICT_VALUE_PIPELINE_H
 #define PDICT_VALUE_PIPELINE_H
 
@@ -112,6 +112,19 @@ int pdict__compressor_open(struct pipeline *pipeline, const pdict_codec *codec,
                            const pdict_option_value *options, struct compressor **out);
 /* The opened compressor with this id, opened now if it is the first record of its kind. */
 int pdict__compressor_for_reading(struct pipeline *pipeline, uint8_t id, struct compressor **out);
+
+/* The bytes that tag or checksum bind, in the bench until its next use. */
+static inline int pdict__bound_bytes(const struct pipeline *pipeline, struct workbench *bench,
+                                     const void *header_bytes, const struct binding *binding,
+                                     pdict_slice *out)
+{
+    int status;
+
+    bench->bound.size = 0;
+    status = pdict__record_bound(pipeline->map_id, header_bytes, binding, &bench->bound);
+    *out = (pdict_slice){ bench->bound.data, bench->bound.size };
+    return status;
+}
 
 /* Says that a value of this size is over the map's limit. */
 int pdict__value_too_big(const struct pipeline *pipeline, size_t size);

@@ -202,7 +202,7 @@ int pdict__descriptor_decode(pdict_slice text, struct descriptor *out);
 /* Believe: PDICT_DAMAGED when check or MAC do not match. */
 int pdict__descriptor_verify(pdict_slice text, const struct keyring *ring);
 
-/* ---- pipeline.c: values to records and back ---- */
+/* ---- encode.c, decode.c: values to records and back ---- */
 
 struct pipeline_config {
     const struct descriptor *descriptor; /* borrowed */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The promises of core/value/pipeline.c to hostile records: they come to nothing. */
+/* The promises of core/value/decode.c to hostile records: they come to nothing. */
 #include "value_fixture.h"
 
 static void check_flips(struct pipeline *pipeline, pdict_slice record)

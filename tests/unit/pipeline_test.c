@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The promises of core/value/pipeline.c: values come back, in the records that are documented. */
+/* The promises of core/value/encode.c and decode.c: values come back, in the records that are documented. */
 #include "value/pipeline.h"
 #include "value_fixture.h"
 
