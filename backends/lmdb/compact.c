@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Giving space back: a compact copy takes the place of the content, so that the file stays itself. */
-#include "lmdb.h"
+#include "disk.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* LMDB's environment: opened with every setting explicit, its tables made or found. */
-#include "lmdb.h"
+#include "disk.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Looks into an LMDB file with bounded reads: whose it is, and whether it may be mapped. */
-#include "lmdb.h"
+#include "disk.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Walks all pages of a file with bounded reads, so that LMDB meets no surprise in its mapping. */
-#include "lmdb.h"
+#include "disk.h"
 
 enum {
     DEPTH_MAX = 32,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A store: opened after a look at its file, its facts, its change token, its sync. */
-#include "lmdb.h"
+#include "disk.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Files that a crash left before LMDB had written both of its meta pages: they hold nothing. */
-#include "lmdb.h"
+#include "disk.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Care for the file as a whole: checking it, and copying it while it is in use. */
-#include "lmdb.h"
+#include "disk.h"
 
 #include <errno.h>
 #include <fcntl.h>

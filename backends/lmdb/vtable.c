@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The LMDB backend: memory-mapped, many readers, one durable file with rows that are not copied. */
-#include "lmdb.h"
+#include "disk.h"
 
 #include <stdio.h>
 
