@@ -385,7 +385,18 @@ static void check_forged(const struct pipeline *pipeline, struct buf *stored, co
     CHECK(strstr(pdict_error_text(), word) != NULL);
 }
 
-TEST(dictionary, entries_that_cannot_be_are_damage_though_their_checksum_is_right)
+/* The pipeline of a map that compresses, and an empty buffer. */
+static void with_pipeline(void (*check)(const struct pipeline *pipeline, struct buf *out))
+{
+    pdict *d = open_at(test_path("a.db"), "raw,zstd:3", false);
+    struct buf out = { .allocator = &d->map->store->allocator };
+
+    check(d->map->pipeline, &out);
+    pdict__buf_free(&out);
+    pdict_close(d);
+}
+
+static void forge_entries(const struct pipeline *pipeline, struct buf *out)
 {
     static const struct {
         size_t at;
@@ -395,31 +406,28 @@ TEST(dictionary, entries_that_cannot_be_are_damage_though_their_checksum_is_righ
         { 0, 1, "no number" }, { 2, 2, "no number" }, { 3, 1, "no number" },
         { 4, 3, "no size" },   { 7, 1, "no size" },   { 8, 1, "does not match its hash" },
     };
-    pdict *d = open_at(test_path("a.db"), "raw,zstd:3", false);
-    const struct pipeline *pipeline = d->map->pipeline;
-    struct buf out = { .allocator = &d->map->store->allocator };
     struct dictionary *list = two_entries(pipeline);
 
-    CHECK_OK(pdict__dictionaries_encode(pipeline, list, &out));
+    CHECK_OK(pdict__dictionaries_encode(pipeline, list, out));
     for (size_t i = 0; i < sizeof(forgeries) / sizeof(forgeries[0]); i++) {
-        uint8_t *byte = out.data + ENTRIES_AT + forgeries[i].at;
+        uint8_t *byte = out->data + ENTRIES_AT + forgeries[i].at;
 
         *byte ^= forgeries[i].mask;
-        check_forged(pipeline, &out, forgeries[i].word);
+        check_forged(pipeline, out, forgeries[i].word);
         *byte ^= forgeries[i].mask;
     }
-    out.size = ENTRIES_AT + 15 + CHECK_SIZE;
-    check_forged(pipeline, &out, "an entry ends early");
+    out->size = ENTRIES_AT + 15 + CHECK_SIZE;
+    check_forged(pipeline, out, "an entry ends early");
     pdict__dictionaries_free(pipeline, list);
-    pdict__buf_free(&out);
-    pdict_close(d);
 }
 
-TEST(dictionary, more_than_sixteen_stored_are_damage)
+TEST(dictionary, entries_that_cannot_be_are_damage_though_their_checksum_is_right)
 {
-    pdict *d = open_at(test_path("a.db"), "raw,zstd:3", false);
-    const struct pipeline *pipeline = d->map->pipeline;
-    struct buf out = { .allocator = &d->map->store->allocator };
+    with_pipeline(forge_entries);
+}
+
+static void forge_seventeen(const struct pipeline *pipeline, struct buf *out)
+{
     struct dictionary *list = NULL, **end = &list;
 
     for (uint16_t number = 1; number <= 17; number++) {
@@ -427,11 +435,14 @@ TEST(dictionary, more_than_sixteen_stored_are_damage)
         (*end)->number = number;
         end = &(*end)->next;
     }
-    CHECK_OK(pdict__dictionaries_encode(pipeline, list, &out));
-    check_forged(pipeline, &out, "too many");
+    CHECK_OK(pdict__dictionaries_encode(pipeline, list, out));
+    check_forged(pipeline, out, "too many");
     pdict__dictionaries_free(pipeline, list);
-    pdict__buf_free(&out);
-    pdict_close(d);
+}
+
+TEST(dictionary, more_than_sixteen_stored_are_damage)
+{
+    with_pipeline(forge_seventeen);
 }
 
 TEST(dictionary, another_level_writes_with_it_too)

@@ -78,13 +78,24 @@ static void delete_large(pdict *d, int from, int to)
     }
 }
 
+/* A run that is stopped before it compares. */
+static void migrate_partly(pdict_store *store, const char *to)
+{
+    pdict_migrate_options options = PDICT_MIGRATE_OPTIONS_INIT;
+    struct stopper stopper = { "compare", 0 };
+
+    options.verify = true;
+    options.progress = stop;
+    options.progress_ctx = &stopper;
+    CHECK_STATUS(pdict_migrate(store, to, &options, NULL), PDICT_CANCELLED);
+}
+
 /* A commit takes 12 MiB at most: what has changed takes two, in the middle of what is there. */
 TEST(migrate_resume, what_has_changed_may_be_more_than_one_commit_takes)
 {
     const char *a = uri_of("sqlite", "a.db?durability=unsafe"), *b = uri_of("sqlite", "b.db");
     pdict_migrate_options options = PDICT_MIGRATE_OPTIONS_INIT;
     pdict_migrate_result result = PDICT_MIGRATE_RESULT_INIT;
-    struct stopper stopper = { "compare", 0 };
     pdict_store *store;
     pdict *d;
 
@@ -92,13 +103,10 @@ TEST(migrate_resume, what_has_changed_may_be_more_than_one_commit_takes)
     d = map_open(a, "main", "raw", false);
     put_large(d, 0, 24, 'a');
     store = store_open(a);
-    options.verify = true;
-    options.progress = stop;
-    options.progress_ctx = &stopper;
-    CHECK_STATUS(pdict_migrate(store, b, &options, NULL), PDICT_CANCELLED);
+    migrate_partly(store, b);
     put_large(d, 0, 16, 'b');
     delete_large(d, 20, 24);
-    options.progress = NULL;
+    options.verify = true;
     CHECK_OK(pdict_migrate(store, b, &options, &result));
     CHECK_INT(result.copied, 16);
     CHECK_INT(result.kept, 4);
@@ -112,7 +120,6 @@ TEST(migrate_resume, the_next_run_tells_new_entries_from_old_ones_of_the_same_ke
 {
     const char *a = uri_of("sqlite", "a.db"), *b = uri_of("sqlite", "b.db");
     pdict_migrate_options options = PDICT_MIGRATE_OPTIONS_INIT;
-    struct stopper stopper = { "compare", 0 };
     pdict_store *store;
     pdict *d;
 
@@ -121,15 +128,12 @@ TEST(migrate_resume, the_next_run_tells_new_entries_from_old_ones_of_the_same_ke
     put(d, "x", "1");
     put(d, "y", "2");
     store = store_open(a);
-    options.verify = true;
-    options.progress = stop;
-    options.progress_ctx = &stopper;
-    CHECK_STATUS(pdict_migrate(store, b, &options, NULL), PDICT_CANCELLED);
+    migrate_partly(store, b);
     test_now_ms += 1000;
     CHECK_OK(pdict_clear(d, PDICT_CLEAR_EVERYTHING));
     put(d, "x", "1");
     put(d, "y", "2");
-    options.progress = NULL;
+    options.verify = true;
     CHECK_OK(pdict_migrate(store, b, &options, NULL));
     pdict_store_close(store);
     pdict_close(d);
@@ -209,18 +213,13 @@ TEST(migrate_resume, a_run_for_another_source_begins_anew_where_it_has_to)
 {
     const char *a = uri_of("sqlite", "a.db"), *b = uri_of("sqlite", "b.db");
     const char *c = uri_of("sqlite", "c.db");
-    pdict_migrate_options options = PDICT_MIGRATE_OPTIONS_INIT;
-    struct stopper stopper = { "compare", 0 };
     pdict_store *store;
     pdict *d;
 
     need_sqlite();
     fill_store(a, 50);
     store = store_open(a);
-    options.verify = true;
-    options.progress = stop;
-    options.progress_ctx = &stopper;
-    CHECK_STATUS(pdict_migrate(store, b, &options, NULL), PDICT_CANCELLED);
+    migrate_partly(store, b);
     pdict_store_close(store);
     d = map_open(c, "main", "raw", false);
     fill(d, 60);
@@ -290,7 +289,7 @@ TEST(migrate_resume, a_copy_that_is_not_the_same_never_gets_its_name)
     CHECK_STATUS(pdict_migrate(store, b, &options, NULL), PDICT_DAMAGED);
     CHECK(!exists(test_path("b.db")));
     CHECK(!exists(test_path("b.db.migrating")));
-    options.progress = NULL;
+    options.verify = true;
     CHECK_OK(pdict_migrate(store, b, &options, NULL));
     pdict_store_close(store);
     check_same(a, b);

@@ -35,6 +35,21 @@ static void fill(pdict *d, int count, int64_t ttl_ms)
     CHECK_OK(pdict_put_many(d, pairs, (size_t)count, &how, NULL));
 }
 
+/* Entries of 100,000 bytes, all with a second to live. */
+static void fill_large(pdict *d, int count)
+{
+    pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
+    char *value = test_alloc(100000);
+    char key[16];
+
+    memset(value, 'v', 100000);
+    how.ttl_ms = 1000;
+    for (int i = 0; i < count; i++) {
+        snprintf(key, sizeof(key), "%d", i);
+        CHECK_OK(pdict_put(d, pdict_str(key), pdict_bytes(value, 100000), &how));
+    }
+}
+
 /* ---- on request ---- */
 
 static void check_expire(const char *backend)
@@ -129,17 +144,8 @@ TEST(sweep, step_folds_in_the_log_that_has_grown)
 {
     const char *uri = uri_of("sqlite", "?sweep=manual");
     pdict *d = open_on(uri);
-    char *value = test_alloc(100000);
 
-    memset(value, 'v', 100000);
-    for (int i = 0; i < 60; i++) {
-        pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
-        char key[16];
-
-        how.ttl_ms = 1000;
-        snprintf(key, sizeof(key), "%d", i);
-        CHECK_OK(pdict_put(d, pdict_str(key), pdict_bytes(value, 100000), &how));
-    }
+    fill_large(d, 60);
     CHECK_INT(d->map->store->folded_bytes, 0);
     test_now_ms += 1000;
     CHECK(expire(uri, 0) > 0);
@@ -168,17 +174,8 @@ TEST(sweep, sqlite_gives_the_space_back)
     const char *uri = uri_of("sqlite", "?sweep=manual");
     pdict *d = open_on(uri);
     pdict_stats before = PDICT_STATS_INIT, after = PDICT_STATS_INIT;
-    char *value = test_alloc(100000);
 
-    memset(value, 'v', 100000);
-    for (int i = 0; i < 100; i++) {
-        pdict_put_options how = PDICT_PUT_OPTIONS_INIT;
-        char key[16];
-
-        how.ttl_ms = 1000;
-        snprintf(key, sizeof(key), "%d", i);
-        CHECK_OK(pdict_put(d, pdict_str(key), pdict_bytes(value, 100000), &how));
-    }
+    fill_large(d, 100);
     pdict_close(d);
     d = open_on(uri);
     CHECK_OK(pdict_stats_get(d, 0, &before));
