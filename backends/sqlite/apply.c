@@ -38,7 +38,7 @@ static int find(struct work *work, pdict_slice key, struct found *found)
     return PDICT_OK;
 }
 
-int pdict__sqlite_key_add(struct work *work, pdict_slice key, int64_t id, bool *is_new)
+static int key_add(struct work *work, pdict_slice key, int64_t id, bool *is_new)
 {
     sqlite3_stmt *statement;
     int status;
@@ -53,7 +53,25 @@ int pdict__sqlite_key_add(struct work *work, pdict_slice key, int64_t id, bool *
     return status;
 }
 
-int pdict__sqlite_row_add(struct work *work, const pdict_row *row)
+int pdict__sqlite_key_id(struct work *work, pdict_slice key, int64_t *id)
+{
+    sqlite3_stmt *statement;
+    int status;
+
+    *id = 0;
+    status = pdict__sqlite_statement(work->conn, work->map, SQL_KEY_ID, &statement);
+    if (status != PDICT_OK)
+        return status;
+    bind_blob(statement, 1, key);
+    status = pdict__sqlite_step(work->conn, work->map, statement);
+    if (status != PDICT_OK)
+        return status == PDICT_END ? PDICT_OK : status;
+    *id = sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    return PDICT_OK;
+}
+
+static int row_add(struct work *work, const pdict_row *row)
 {
     sqlite3_stmt *statement;
     int status;
@@ -136,7 +154,7 @@ static int insert_row(struct work *work, pdict_change *change, int64_t new_id)
     int status;
 
     change->row.id = (uint64_t)new_id;
-    if ((status = pdict__sqlite_row_add(work, &change->row)) == PDICT_OK)
+    if ((status = row_add(work, &change->row)) == PDICT_OK)
         change->status = PDICT_OK;
     return status;
 }
@@ -162,7 +180,7 @@ bool pdict__sqlite_may_be_new(const pdict_change *change)
 
 static int insert_if_new(struct work *work, pdict_change *change, int64_t new_id, bool *is_new)
 {
-    int status = pdict__sqlite_key_add(work, change->row.key, new_id, is_new);
+    int status = key_add(work, change->row.key, new_id, is_new);
 
     return status == PDICT_OK && *is_new ? insert_row(work, change, new_id) : status;
 }

@@ -16,7 +16,8 @@ struct bulk {
     size_t count;
     struct sort_entry *order; /* by key, then by place */
     bool *is_deferred;        /* by place: the key is entered, the row is not yet */
-    int64_t first_id;         /* change number i takes first_id + i if it inserts */
+    size_t n_deferred;
+    int64_t first_id; /* change number i takes first_id + i if it inserts */
 };
 
 static size_t shared_size(pdict_slice a, pdict_slice b, size_t limit)
@@ -92,46 +93,135 @@ static bool is_simple(const struct bulk *bulk, size_t at)
            (at + 1 == bulk->count || !same_key(entry, entry + 1));
 }
 
-static int enter_key(struct bulk *bulk, pdict_change *change, int64_t id, bool *is_new)
-{
-    int status = pdict__sqlite_key_add(bulk->work, change->row.key, id, is_new);
+/* ---- keys, in their order ---- */
 
-    if (status == PDICT_OK && *is_new) {
-        change->status = PDICT_OK;
-        change->row.id = (uint64_t)id;
+struct keys {
+    struct load load; /* first */
+    struct bulk *bulk;
+    size_t at; /* in the order */
+};
+
+static int64_t id_of(const struct bulk *bulk, const pdict_change *change)
+{
+    return bulk->first_id + (change - bulk->changes);
+}
+
+/* Those of changes that may insert. */
+static void next_key(struct load *load)
+{
+    struct keys *keys = (struct keys *)load;
+    struct bulk *bulk = keys->bulk;
+
+    load->row = NULL;
+    for (; keys->at < bulk->count && load->row == NULL; keys->at++) {
+        const pdict_change *change = bulk->order[keys->at].change;
+
+        if (!is_simple(bulk, keys->at))
+            continue;
+        load->row = &change->row;
+        load->id = id_of(bulk, change);
         bulk->is_deferred[change - bulk->changes] = true;
+        bulk->n_deferred++;
+    }
+}
+
+/* Whose key was there before has kept another id. */
+static int sort_out(struct bulk *bulk)
+{
+    int status = PDICT_OK;
+
+    for (size_t i = 0; i < bulk->count && status == PDICT_OK; i++) {
+        const pdict_change *change = bulk->order[i].change;
+        size_t place = (size_t)(change - bulk->changes);
+        int64_t id;
+
+        if (!bulk->is_deferred[place])
+            continue;
+        status = pdict__sqlite_key_id(bulk->work, change->row.key, &id);
+        if (id == id_of(bulk, change))
+            continue;
+        bulk->is_deferred[place] = false;
+        bulk->n_deferred--;
     }
     return status;
 }
 
+static int enter_keys(struct bulk *bulk)
+{
+    struct keys keys = { .load.next = next_key, .bulk = bulk };
+    size_t n_new;
+    int status =
+        pdict__sqlite_load(bulk->work->conn, bulk->work->map, SQL_KEYS_ADD, &keys.load, &n_new);
+
+    return status == PDICT_OK && n_new != bulk->n_deferred ? sort_out(bulk) : status;
+}
+
 /* Changes of one key stay in their order, and those of different keys do not meet. */
-static int visit_keys(struct bulk *bulk)
+static int change_others(struct bulk *bulk)
 {
     int status = PDICT_OK;
 
-    /* Here all that may be new are tried at once, so the others are not. */
+    if (bulk->n_deferred == bulk->count)
+        return PDICT_OK;
+    /* All that may be new have been tried. */
     bulk->work->expects_new = false;
     for (size_t i = 0; i < bulk->count && status == PDICT_OK; i++) {
         pdict_change *change = bulk->order[i].change;
-        int64_t id = bulk->first_id + (change - bulk->changes);
-        bool is_new = false;
 
-        if (is_simple(bulk, i))
-            status = enter_key(bulk, change, id, &is_new);
-        if (status == PDICT_OK && !is_new)
-            status = pdict__sqlite_change(bulk->work, change, id);
+        if (!bulk->is_deferred[change - bulk->changes])
+            status = pdict__sqlite_change(bulk->work, change, id_of(bulk, change));
     }
     return status;
+}
+
+/* ---- rows, in the order of ids ---- */
+
+struct rows {
+    struct load load; /* first */
+    struct bulk *bulk;
+    size_t at; /* in the changes */
+};
+
+static void next_row(struct load *load)
+{
+    struct rows *rows = (struct rows *)load;
+    const struct bulk *bulk = rows->bulk;
+
+    while (rows->at < bulk->count && !bulk->is_deferred[rows->at])
+        rows->at++;
+    load->row = NULL;
+    if (rows->at == bulk->count)
+        return;
+    load->row = &bulk->changes[rows->at].row;
+    load->id = bulk->first_id + (int64_t)rows->at++;
+}
+
+static void note_rows(struct bulk *bulk)
+{
+    struct tally *tally = &bulk->work->tally;
+
+    for (size_t i = 0; i < bulk->count; i++) {
+        pdict_change *change = &bulk->changes[i];
+
+        if (!bulk->is_deferred[i])
+            continue;
+        change->status = PDICT_OK;
+        change->row.id = (uint64_t)(bulk->first_id + (int64_t)i);
+        tally->live++;
+        if (tally->last_id < (int64_t)change->row.id)
+            tally->last_id = (int64_t)change->row.id;
+    }
 }
 
 static int append_rows(struct bulk *bulk)
 {
-    int status = PDICT_OK;
+    struct rows rows = { .load.next = next_row, .bulk = bulk };
+    size_t count;
+    int status =
+        pdict__sqlite_load(bulk->work->conn, bulk->work->map, SQL_ROWS_ADD, &rows.load, &count);
 
-    for (size_t i = 0; i < bulk->count && status == PDICT_OK; i++) {
-        if (bulk->is_deferred[i])
-            status = pdict__sqlite_row_add(bulk->work, &bulk->changes[i].row);
-    }
+    if (status == PDICT_OK)
+        note_rows(bulk);
     return status;
 }
 
@@ -152,7 +242,7 @@ int pdict__sqlite_apply_bulk(struct work *work, pdict_change *changes, size_t co
     memset(bulk.is_deferred, 0, count * sizeof(*bulk.is_deferred));
     fill_order(&bulk);
     qsort(bulk.order, count, sizeof(*bulk.order), compare);
-    if ((status = visit_keys(&bulk)) == PDICT_OK)
+    if ((status = enter_keys(&bulk)) == PDICT_OK && (status = change_others(&bulk)) == PDICT_OK)
         status = append_rows(&bulk);
 done:
     allocator->release(allocator->ctx, bulk.is_deferred);

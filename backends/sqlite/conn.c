@@ -144,6 +144,8 @@ static int connect(struct conn *conn, enum access access)
     pdict__sqlite_set_timeout(conn, conn->store->timeout_ms);
     if ((status = pdict__sqlite_feed_add(conn)) != PDICT_OK)
         return status;
+    if (access == ACCESS_WRITE && (status = pdict__sqlite_load_add(conn)) != PDICT_OK)
+        return status;
     return harden(conn);
 }
 

@@ -54,9 +54,12 @@ enum sql {
     SQL_FEED,
     SQL_FIND,
     SQL_KEY_ADD,
+    SQL_KEY_ID,
+    SQL_KEYS_ADD,
     SQL_KEY_MOVE,
     SQL_KEY_DROP,
     SQL_ROW_ADD,
+    SQL_ROWS_ADD,
     SQL_ROW_CHANGE,
     SQL_ROW_DROP,
     SQL_TALLY,
@@ -115,6 +118,7 @@ struct conn {
     sqlite3_stmt *pending;
     unsigned n_gets;    /* of a reader: 1 when its snapshot has given a row */
     pdict_slice wanted; /* by SQL_FEED */
+    struct load *load;  /* of a writer: what SQL_KEYS_ADD and SQL_ROWS_ADD insert */
 
     int64_t timeout_ms;    /* as last set */
     int durability;        /* writer: as last set */
@@ -219,6 +223,21 @@ int pdict__sqlite_feed_add(struct conn *conn);
  * returned before is gone, and it runs on until the snapshot ends. */
 int pdict__sqlite_feed(struct conn *conn, uint32_t map, pdict_slice key, sqlite3_stmt **out);
 void pdict__sqlite_feed_end(struct conn *conn);
+
+/* ---- load.c ---- */
+
+/* Rows one after the other. */
+struct load {
+    const pdict_row *row; /* out of `next`; NULL: there are no more */
+    int64_t id;           /* out of `next`: the id it gets */
+    void (*next)(struct load *load);
+};
+
+/* Before SQL_KEYS_ADD and SQL_ROWS_ADD are prepared. */
+int pdict__sqlite_load_add(struct conn *conn);
+/* Insert all with one statement; `count` says how many it inserted. */
+int pdict__sqlite_load(struct conn *conn, uint32_t map, enum sql sql, struct load *load,
+                       size_t *count);
 
 /* ---- schema.c ---- */
 
@@ -325,9 +344,8 @@ int pdict__sqlite_apply(void *self, void *txn, uint32_t map, pdict_change *chang
                         int64_t now_ms);
 /* Make one change; an insert takes `new_id`. */
 int pdict__sqlite_change(struct work *work, pdict_change *change, int64_t new_id);
-/* Enter the key with the id; `is_new` false: it is there already, and nothing was done. */
-int pdict__sqlite_key_add(struct work *work, pdict_slice key, int64_t id, bool *is_new);
-int pdict__sqlite_row_add(struct work *work, const pdict_row *row);
+/* The id that the key table has for the key, 0 when it has none. */
+int pdict__sqlite_key_id(struct work *work, pdict_slice key, int64_t *id);
 /* A put that, if its key is not there, needs nothing else to be known. */
 bool pdict__sqlite_may_be_new(const pdict_change *change);
 

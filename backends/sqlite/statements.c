@@ -33,10 +33,15 @@ static const char *const sql_text[SQL_COUNT] = {
     [SQL_FIND] = "SELECT kv.id, kv.version, kv.created_ms, kv.expires_ms "
                  "FROM kvk_# AS k CROSS JOIN kv_# AS kv ON kv.id = k.id WHERE k.key = ?1",
     [SQL_KEY_ADD] = "INSERT INTO kvk_#(key, id) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+    [SQL_KEY_ID] = "SELECT id FROM kvk_# WHERE key = ?1",
+    [SQL_KEYS_ADD] = "INSERT OR FAIL INTO kvk_#(key, id) SELECT key, id FROM pdict_load WHERE true "
+                     "ON CONFLICT DO NOTHING",
     [SQL_KEY_MOVE] = "UPDATE kvk_# SET id = ?2 WHERE key = ?1",
     [SQL_KEY_DROP] = "DELETE FROM kvk_# WHERE key = ?1",
     [SQL_ROW_ADD] = "INSERT INTO kv_#(id, key, version, created_ms, expires_ms, value) "
                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_ROWS_ADD] = "INSERT OR FAIL INTO kv_#(id, key, version, created_ms, expires_ms, value) "
+                     "SELECT id, key, version, created_ms, expires_ms, value FROM pdict_load",
     [SQL_ROW_CHANGE] = "UPDATE kv_# SET version = ?2, expires_ms = ?3, value = ?4 WHERE id = ?1",
     [SQL_ROW_DROP] = "DELETE FROM kv_# WHERE id = ?1",
     [SQL_TALLY] = "SELECT live, last_id, (SELECT max(id) FROM kv_#) FROM pdict_map WHERE id = #",
