@@ -91,6 +91,16 @@ int pdict_get_many(pdict *d, const pdict_slice *keys, size_t count, pdict_view *
 
 /* ---- writing ---- */
 
+/* Encoded records never move, and together take little more than they are long. */
+#define BLOCK_LEAST ((size_t)4 << 10)
+#define BLOCK_MOST  ((size_t)1 << 20)
+
+struct block {
+    struct block *next;
+    size_t used, size;
+    uint8_t bytes[];
+};
+
 /* Puts or deletions on their way; until they are encoded the rows have plain values. */
 struct batch {
     const pdict *d;
@@ -98,7 +108,7 @@ struct batch {
     pdict_change *changes;
     struct hidden_key *hidden; /* of their keys; NULL: names are not hidden */
     size_t count;
-    struct buf records; /* of what is being committed, one behind the other */
+    struct block *records; /* of what is being committed; the one that is filled comes first */
     struct generation_ref sealed;
 };
 
@@ -106,7 +116,7 @@ static int batch_init(struct batch *batch, const pdict *d, size_t count)
 {
     const pdict_allocator *allocator = &d->map->store->allocator;
 
-    *batch = (struct batch){ .d = d, .count = count, .records.allocator = allocator };
+    *batch = (struct batch){ .d = d, .count = count };
     batch->changes = pdict__calloc(allocator, count, sizeof(*batch->changes));
     if (!batch->changes)
         return PDICT_NOMEM;
@@ -126,11 +136,24 @@ static int batch_hide(struct batch *batch)
     return status;
 }
 
+static void drop_records(struct batch *batch)
+{
+    const pdict_allocator *allocator = &batch->d->map->store->allocator;
+
+    for (struct block *block = batch->records, *next; block; block = next) {
+        next = block->next;
+        pdict__free(allocator, block);
+    }
+    batch->records = NULL;
+}
+
 static void batch_free(struct batch *batch)
 {
-    pdict__free(batch->records.allocator, batch->changes);
-    pdict__free(batch->records.allocator, batch->hidden);
-    pdict__buf_free(&batch->records);
+    const pdict_allocator *allocator = &batch->d->map->store->allocator;
+
+    pdict__free(allocator, batch->changes);
+    pdict__free(allocator, batch->hidden);
+    drop_records(batch);
 }
 
 static void fill_one(const struct put_plan *plan, const pdict_pair *pair, pdict_change *change)
@@ -159,6 +182,40 @@ static int batch_fill(struct batch *batch, const pdict_pair *pairs)
     return status;
 }
 
+/* Each block is twice as large as the last, up to a limit. */
+static int add_block(struct batch *batch, size_t least)
+{
+    size_t size = batch->records ? 2 * batch->records->size : BLOCK_LEAST;
+    struct block *block;
+
+    if (size > BLOCK_MOST)
+        size = BLOCK_MOST;
+    if (size < least)
+        size = least;
+    block = pdict__alloc(&batch->d->map->store->allocator, sizeof(*block) + size);
+    if (!block)
+        return PDICT_NOMEM;
+    *block = (struct block){ .next = batch->records, .size = size };
+    batch->records = block;
+    return PDICT_OK;
+}
+
+static int keep_record(struct batch *batch, pdict_slice *record)
+{
+    struct block *block = batch->records;
+    int status;
+
+    if (!block || block->size - block->used < record->size) {
+        if ((status = add_block(batch, record->size)) != PDICT_OK)
+            return status;
+        block = batch->records;
+    }
+    pdict__copy(block->bytes + block->used, record->data, record->size);
+    record->data = block->bytes + block->used;
+    block->used += record->size;
+    return PDICT_OK;
+}
+
 static int encode_one(struct batch *batch, struct workbench *bench, pdict_row *row)
 {
     struct binding binding;
@@ -170,21 +227,18 @@ static int encode_one(struct batch *batch, struct workbench *bench, pdict_row *r
     binding = (struct binding){ row->key, row->version, row->expires_ms };
     status = pdict__encode_named(batch->d->map->pipeline, bench, &binding,
                                  pdict__name_of(batch->d, row->key), row->value, &record);
-    if (status != PDICT_OK)
-        return status;
-    row->value.size = record.size;
-    return pdict__buf_append(&batch->records, record.data, record.size);
+    if (status == PDICT_OK && (status = keep_record(batch, &record)) == PDICT_OK)
+        row->value = record;
+    return status;
 }
 
-/* The memory of the records moves as it grows, so their places follow when all are there. */
 static int encode(struct batch *batch, pdict_change *changes, size_t count)
 {
     struct pipeline *pipeline = batch->d->map->pipeline;
     struct workbench *bench = pdict__bench_for(batch->d);
-    const uint8_t *at;
     int status = bench ? PDICT_OK : PDICT_NOMEM;
 
-    batch->records.size = 0;
+    drop_records(batch);
     if (bench)
         batch->sealed = pdict__bench_settings(bench);
     for (size_t i = 0; status == PDICT_OK && i < count; i++) {
@@ -193,11 +247,6 @@ static int encode(struct batch *batch, pdict_change *changes, size_t count)
     }
     if (bench)
         pdict__bench_give(pipeline, bench);
-    at = batch->records.data;
-    for (size_t i = 0; status == PDICT_OK && i < count; i++) {
-        changes[i].row.value.data = at;
-        at += changes[i].row.value.size;
-    }
     return status;
 }
 
