@@ -64,6 +64,7 @@ struct txn;    /* txn.h */
 /* With what a plain map is about to be encrypted, and by which handle. */
 struct map_key {
     const struct keyring *ring; /* NULL: it is not */
+    struct keyring *kept;       /* the same, owned, where it has to outlive the call */
     pdict *d;
 };
 
@@ -206,6 +207,9 @@ int pdict__settings_adopt(struct map *map, const struct keyring *ring);
 /* Until the handle expects NULL again: should the map turn out to be encrypted by this keyring, the
  * handle has proven that it may use it, whichever thread finds out first. */
 void pdict__settings_expect(pdict *d, const struct keyring *ring);
+/* The same once it is encrypted, but nobody could read it: `ring`, which is taken, is expected until
+ * somebody does, or the handle closes. */
+void pdict__settings_keep(pdict *d, struct keyring *ring);
 
 /* ---- handles (open/open.c makes and closes them) ---- */
 

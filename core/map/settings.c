@@ -170,37 +170,75 @@ static int replace(struct map *map, const struct stored_map *stored, struct keyr
     return PDICT_OK;
 }
 
-/* By the master key that the map had, unless a secret was proven just now. */
+static int reopen(const struct stored_map *stored, const struct keyring *opened,
+                  struct keyring **out)
+{
+    return opened ? pdict__stored_reopen(stored, opened, out) : PDICT_DAMAGED;
+}
+
+/* By the master key that the map had, so that who has proven it needs not do it again; else by a
+ * secret that was proven just now. */
 static int follow(struct map *map, const struct stored_map *stored, const struct keyring *proven)
 {
-    const struct keyring *opened = proven ? proven : pdict__pipeline_ring(map->pipeline);
+    bool is_locked = pdict__settings(map)->seal == SEAL_LOCKED, is_new = false;
     struct keyring *ring = NULL;
-    int status;
+    int status = PDICT_DAMAGED;
 
     if (stored->keyring.size == 0)
         return replace(map, stored, NULL, false);
-    if (!proven && pdict__settings(map)->seal == SEAL_LOCKED)
-        return lock_out(map, stored);
-    status = opened ? pdict__stored_reopen(stored, opened, &ring) : PDICT_DAMAGED;
+    if (!is_locked)
+        status = reopen(stored, pdict__pipeline_ring(map->pipeline), &ring);
+    if (status == PDICT_DAMAGED) {
+        is_new = true;
+        status = reopen(stored, proven, &ring);
+    }
     if (status == PDICT_DAMAGED)
         return lock_out(map, stored);
     if (status != PDICT_OK)
         return status;
-    if ((status = replace(map, stored, ring, proven != NULL)) != PDICT_OK)
+    if ((status = replace(map, stored, ring, is_new)) != PDICT_OK)
         pdict__keyring_free(ring);
     return status;
 }
 
-/* By the keyring that is expected, if it is that one, for the handle that gave it. */
-static int follow_expected(struct map *map, const struct stored_map *stored)
+/* A kept one goes when another takes its place. */
+static void expect(struct map *map, struct map_key key)
 {
-    bool is_plain = pdict__settings(map)->seal == SEAL_NONE;
-    int status = follow(map, stored, is_plain ? map->expected.ring : NULL);
-    unsigned seal = pdict__settings(map)->seal;
+    pdict__keyring_free(map->expected.kept);
+    map->expected = key;
+}
 
-    if (status == PDICT_OK && is_plain && map->expected.ring && seal != SEAL_LOCKED)
-        atomic_store(&map->expected.d->proof, seal);
-    return status;
+/* Is it the expected keyring that a plain map has been encrypted by? */
+static int find_expected(struct map *map, const struct stored_map *stored, bool *fits)
+{
+    struct keyring *ring = NULL;
+    int status;
+
+    *fits = false;
+    if (!map->expected.ring || stored->keyring.size == 0 || pdict__settings(map)->seal != SEAL_NONE)
+        return PDICT_OK;
+    status = pdict__stored_reopen(stored, map->expected.ring, &ring);
+    *fits = status == PDICT_OK;
+    pdict__keyring_free(ring);
+    return status == PDICT_DAMAGED ? PDICT_OK : status;
+}
+
+/* Whoever finds out, and by what secret: the handle that gave the expected one has proven it. */
+static int follow_expected(struct map *map, const struct stored_map *stored,
+                           const struct keyring *proven)
+{
+    bool fits;
+    int status = find_expected(map, stored, &fits);
+
+    if (status != PDICT_OK)
+        return status;
+    status = follow(map, stored, fits && !proven ? map->expected.ring : proven);
+    if (status != PDICT_OK || !fits)
+        return status;
+    atomic_store(&map->expected.d->proof, pdict__settings(map)->seal);
+    if (map->expected.kept)
+        expect(map, (struct map_key){ .d = NULL });
+    return PDICT_OK;
 }
 
 static int load(struct map *map, const struct keyring *proven)
@@ -217,7 +255,7 @@ static int load(struct map *map, const struct keyring *proven)
         status = pdict_fail(PDICT_NO_MAP, "%s: the map was dropped while it was open; close it",
                             map->store->path);
     } else if (hash_of(&stored) != settings->hash || (proven && settings->seal == SEAL_LOCKED)) {
-        status = proven ? follow(map, &stored, proven) : follow_expected(map, &stored);
+        status = follow_expected(map, &stored, proven);
     } else {
         pdict__pipeline_renumber(map->pipeline, stored.generation);
         atomic_store_explicit(&settings->number, stored.generation, memory_order_release);
@@ -306,6 +344,15 @@ void pdict__settings_expect(pdict *d, const struct keyring *ring)
 
     pthread_mutex_lock(&map->settings_lock);
     if (ring || map->expected.d == d)
-        map->expected = (struct map_key){ ring, ring ? d : NULL };
+        expect(map, (struct map_key){ .ring = ring, .d = ring ? d : NULL });
+    pthread_mutex_unlock(&map->settings_lock);
+}
+
+void pdict__settings_keep(pdict *d, struct keyring *ring)
+{
+    struct map *map = d->map;
+
+    pthread_mutex_lock(&map->settings_lock);
+    expect(map, (struct map_key){ .ring = ring, .kept = ring, .d = d });
     pthread_mutex_unlock(&map->settings_lock);
 }

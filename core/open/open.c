@@ -371,6 +371,7 @@ void pdict_close(pdict *d)
     if (d->listener.fn && store->fork_count == pdict__fork_count())
         pdict__listeners_leave(&store->listeners, &d->listener);
     pdict__call_begin();
+    pdict__settings_expect(d, NULL);
     pdict__map_release(d->map);
     pdict__registry_release(store);
     pdict__call_end();

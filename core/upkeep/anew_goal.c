@@ -306,6 +306,22 @@ static int begin_once(struct anew *anew)
     return status;
 }
 
+/* The map is encrypted by the keyring that was made: from here on the handle is one that gave it. */
+static int own_ring(struct anew *anew)
+{
+    pdict *d = anew->d;
+    int status = pdict__settings_check(d);
+
+    d->opened_slot = pdict__keyring_opened_slot(anew->made);
+    if (status == PDICT_OK) {
+        pdict__settings_expect(d, NULL);
+    } else {
+        pdict__settings_keep(d, anew->made);
+        anew->made = NULL;
+    }
+    return status;
+}
+
 int pdict__anew_begin(struct anew *anew)
 {
     pdict *d = anew->d;
@@ -314,12 +330,10 @@ int pdict__anew_begin(struct anew *anew)
     do
         status = begin_once(anew);
     while (status == COMMIT_STALE);
-    if (status == PDICT_OK)
-        status = pdict__settings_check(d);
     if (status == PDICT_OK && anew->made && !anew->result.is_resumed)
-        d->opened_slot = pdict__keyring_opened_slot(anew->made);
+        return own_ring(anew);
     pdict__settings_expect(d, NULL);
-    return status;
+    return status == PDICT_OK ? pdict__settings_check(d) : status;
 }
 
 /* ---- ending ---- */

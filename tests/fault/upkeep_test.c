@@ -25,6 +25,21 @@ static int pack(struct world *w)
     return recode(w, "raw,zlib:9");
 }
 
+static pdict_slice new_key(void)
+{
+    return pdict_str("fedcba9876543210fedcba9876543210");
+}
+
+/* The handle that gave the key goes on, whatever of the call failed. */
+static int encrypt(struct world *w)
+{
+    pdict_recode_options options = PDICT_RECODE_OPTIONS_INIT;
+
+    options.codecs = "raw,xchacha20";
+    options.key = new_key();
+    return pdict_recode(w->d, &options, NULL);
+}
+
 static int verify(struct world *w)
 {
     return pdict_verify(w->store, NULL, NULL);
@@ -62,8 +77,9 @@ static int migrate(struct world *w)
 }
 
 static const struct task tasks[] = {
-    { "recode", pack, false },    { "verify", verify, false }, { "train", train, false },
-    { "compact", compact, true }, { "backup", backup, true },  { "migrate", migrate, true },
+    { "recode", pack, false },    { "encrypt", encrypt, false }, { "verify", verify, false },
+    { "train", train, false },    { "compact", compact, true },  { "backup", backup, true },
+    { "migrate", migrate, true },
 };
 
 static void check_goes_on(struct world *w, const struct task *task)
@@ -141,6 +157,41 @@ TEST(upkeep, a_call_of_the_backend_that_fails_in_memory_is_told_and_the_next_goe
 TEST(upkeep, a_call_of_the_backend_that_fails_in_a_file_is_told_and_the_next_goes_on)
 {
     try_tasks(&setups[2], fail_call);
+}
+
+/* True while there is an nth call; another handle gives the key before this one is used again. */
+static bool encrypt_beside(const struct setup *setup, unsigned n, int *n_encrypted)
+{
+    static const struct task task = { "encrypt", encrypt, false };
+    uint64_t n_seen, n_hit;
+    struct world w;
+    char rule[64], uri[1100];
+    pdict *other = NULL;
+
+    world_make(&w, setup);
+    snprintf(uri, sizeof(uri), "fault+%s:%s", setup->backend, w.path);
+    snprintf(rule, sizeof(rule), "any:%u:IO", n);
+    CHECK_OK(pdict__fault_set(w.path, FAULT_FAIL, rule));
+    encrypt(&w);
+    pdict__fault_counts(w.path, FAULT_FAIL, &n_seen, &n_hit);
+    CHECK_OK(pdict__fault_set(w.path, FAULT_FAIL, NULL));
+    w.options.key = new_key();
+    if (pdict_open(uri, &w.options, &other) == PDICT_OK)
+        ++*n_encrypted;
+    check_goes_on(&w, &task);
+    pdict_close(other);
+    world_close(&w);
+    return n_hit > 0;
+}
+
+TEST(upkeep, the_handle_that_encrypts_is_not_shut_out_by_another_one_that_has_the_key)
+{
+    int n_encrypted = 0;
+    unsigned n = 1;
+
+    while (encrypt_beside(&setups[0], n, &n_encrypted))
+        n++;
+    CHECK(n_encrypted > 1);
 }
 
 TEST(upkeep, an_allocation_that_fails_is_told_and_the_next_call_goes_on)
