@@ -123,6 +123,7 @@ static void own_head(struct gate_head *head)
 }
 
 enum content {
+    CONTENT_UNREADABLE, /* errno says why */
     CONTENT_FOREIGN,
     CONTENT_UNFINISHED, /* who made it did not get to its end */
     CONTENT_PAGE        /* of this or another layout */
@@ -139,7 +140,7 @@ static enum content look_at(int fd, struct gate_head *head)
     memset(head, 0, sizeof(*head));
     got = pread(fd, head, sizeof(*head), 0);
     if (got < 0 || memcmp(head, &nothing, sizeof(nothing)) == 0)
-        return got < 0 ? CONTENT_FOREIGN : CONTENT_UNFINISHED;
+        return got < 0 ? CONTENT_UNREADABLE : CONTENT_UNFINISHED;
     if (memcmp(head->magic, magic, sizeof(magic)) != 0)
         return CONTENT_FOREIGN;
     return info.st_size < (off_t)sizeof(struct gate_page) ? CONTENT_UNFINISHED : CONTENT_PAGE;
@@ -254,6 +255,8 @@ static int renew(struct gatefile *gatefile, const struct stat *store)
     int status = PDICT_END;
 
     switch (look_at(gatefile->fd, &head)) {
+    case CONTENT_UNREADABLE:
+        return fail_step(gatefile->path, "reading it");
     case CONTENT_FOREIGN:
         return fail_foreign(gatefile->path);
     case CONTENT_UNFINISHED:
@@ -277,6 +280,8 @@ static int join(struct gatefile *gatefile, int protection)
     int status;
 
     switch (look_at(gatefile->fd, &head)) {
+    case CONTENT_UNREADABLE:
+        return fail_step(gatefile->path, "reading it");
     case CONTENT_FOREIGN:
         return fail_foreign(gatefile->path);
     case CONTENT_UNFINISHED:

@@ -77,15 +77,21 @@ static bool is_still_there(const char *path, int fd)
 int pdict__job_begin(const char *path, int *fd)
 {
     int opened = open(path, O_CREAT | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0600);
+    int status, result;
 
     if (opened < 0)
         return file_error(path, "creating it");
-    if (flock(opened, LOCK_EX | LOCK_NB) == 0 && is_still_there(path, opened)) {
+    result = flock(opened, LOCK_EX | LOCK_NB);
+    if (result == 0 && is_still_there(path, opened)) {
         *fd = opened;
         return PDICT_OK;
     }
+    status = result == 0 || errno == EWOULDBLOCK
+                 ? pdict_fail(PDICT_BUSY,
+                              "%s: somebody is at work on it; wait until that has ended", path)
+                 : file_error(path, "locking it");
     close(opened);
-    return pdict_fail(PDICT_BUSY, "%s: somebody is at work on it; wait until that has ended", path);
+    return status;
 }
 
 void pdict__job_end(const char *path, int *fd)
