@@ -28,10 +28,13 @@ static void try_setup(const struct setup *setup, bool is_onward)
     if (!setup_is_built(setup))
         return;
     for (size_t i = 0; i < n_steps; i++) {
-        const char *after = step_result(setup, &steps[i]), *before, *text;
+        const char *before, *after, *text;
         bool is_hit = true;
         struct world w;
 
+        if (!step_suits(&steps[i], setup))
+            continue;
+        after = step_result(setup, &steps[i]);
         fprintf(stderr, "%s, %s\n", setup->backend, steps[i].name);
         world_make(&w, setup);
         before = world_text(&w);

@@ -65,11 +65,13 @@ struct step {
     int (*run)(struct world *w);
     bool is_write;
     bool is_more_than_a_commit; /* it may fail after its commit, which then stays */
+    bool needs_order;           /* of keys, which a map that hides them has not */
 };
 
 extern const struct step steps[];
 extern const size_t n_steps;
 
+bool step_suits(const struct step *step, const struct setup *setup);
 /* What the store holds after a step without any fault. */
 const char *step_result(const struct setup *setup, const struct step *step);
 
