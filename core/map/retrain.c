@@ -96,7 +96,8 @@ static int64_t run(void *ctx)
     return -1;
 }
 
-static void wake(struct map *map)
+/* Where the chore cannot be added it is tried again as if it had failed. */
+static void wake(struct map *map, uint64_t done)
 {
     struct retrainer *retrainer = &map->retrainer;
 
@@ -112,6 +113,7 @@ static void wake(struct map *map)
     if (pdict__chore_add(&retrainer->chore) == PDICT_OK)
         return;
     pdict__log(&map->store->logger, PDICT_LOG_WARN, "train", PDICT_NOMEM, "%s", pdict_error_text());
+    atomic_store_explicit(&map->train_at, next_time(map, PDICT_NOMEM, done), memory_order_relaxed);
     atomic_store(&retrainer->is_on, false);
 }
 
@@ -126,5 +128,5 @@ void pdict__train_if_due(pdict *d, size_t bytes)
     sum = atomic_fetch_add_explicit(&map->untrained_bytes, bytes, memory_order_relaxed) + bytes;
     /* Only the put that crosses the line wakes the chore. */
     if (sum >= due && sum - bytes < due)
-        wake(map);
+        wake(map, sum);
 }
