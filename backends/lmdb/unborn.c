@@ -98,7 +98,7 @@ int pdict__lmdb_clear_unborn(const struct store *store)
 {
     int64_t deadline_ms = pdict__lmdb_steady_ms() + store->timeout_ms;
     const struct timespec pause = { .tv_nsec = 1000000 };
-    bool is_busy;
+    bool is_busy = false;
     int status;
 
     while ((status = try_to_clear(store, &is_busy)) != PDICT_OK && is_busy &&
