@@ -70,6 +70,12 @@ void pdict__call_end(void)
         leave();
 }
 
+unsigned pdict__call_number(void)
+{
+    return (unsigned)((const char *)self.counter - (const char *)&counters[0].inside) /
+           (unsigned)sizeof(counters[0]);
+}
+
 void pdict__engine_hold(void)
 {
     self.held++;

@@ -13,6 +13,9 @@
 void pdict__call_begin(void);
 void pdict__call_end(void);
 
+/* Of this thread, which is inside: a small number that it shares with few others. */
+unsigned pdict__call_number(void);
+
 /* Around the use of an engine that must not be closed meanwhile: a snapshot, a transaction. The
  * thread is inside. */
 void pdict__engine_hold(void);

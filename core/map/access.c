@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Access times: notes of what was used, by key, and when they are written. */
 #include "base/calls.h"
+#include "base/hazard.h"
 #include "map/access.h"
 #include "map/cache.h"
 
-/* Slots of a shard at first; a flush is called for when it has so many notes, or bytes of keys. */
-#define SLOTS_FIRST 64
-#define NOTES_MOST  8192
-#define BYTES_MOST  ((size_t)1 << 20)
+/* A flush is called for when a shard has so many bytes of notes, and after so many more notes. */
+#define LOG_MOST   ((size_t)1 << 20)
+#define CALL_EVERY 64
 
 #define BUSY_PAUSE_MS 100
 #define WAIT_MS       100
@@ -15,80 +15,7 @@
 /* The close tries for so long. */
 #define CLOSE_MS 1000
 
-/* ---- notes ---- */
-
-static pdict_slice key_of(const struct notes *notes, const struct note *note)
-{
-    return (pdict_slice){ notes->keys.data + note->key_at, note->key_size };
-}
-
-static struct note *slot_for(const struct notes *notes, uint64_t hash, pdict_slice key)
-{
-    for (size_t at = hash & (notes->n_slots - 1);; at = (at + 1) & (notes->n_slots - 1)) {
-        struct note *note = &notes->slots[at];
-
-        if (note->at_ms == 0)
-            return note;
-        if (note->hash == hash && pdict__slice_equal(key_of(notes, note), key))
-            return note;
-    }
-}
-
-/* At most half of the slots are in use. */
-static bool make_room(struct notes *notes)
-{
-    struct notes larger = *notes;
-
-    if (notes->count * 2 < notes->n_slots)
-        return true;
-    larger.n_slots = notes->n_slots ? notes->n_slots * 2 : SLOTS_FIRST;
-    larger.slots = pdict__calloc(notes->keys.allocator, larger.n_slots, sizeof(*larger.slots));
-    if (!larger.slots)
-        return false;
-    for (size_t i = 0; i < notes->n_slots; i++) {
-        const struct note *note = &notes->slots[i];
-
-        if (note->at_ms != 0)
-            *slot_for(&larger, note->hash, key_of(notes, note)) = *note;
-    }
-    pdict__free(notes->keys.allocator, notes->slots);
-    *notes = larger;
-    return true;
-}
-
-static bool note_new(struct notes *notes, struct note *slot, const struct note *note,
-                     pdict_slice key)
-{
-    size_t key_at = notes->keys.size;
-
-    if (pdict__buf_append(&notes->keys, key.data, key.size) != PDICT_OK)
-        return false;
-    *slot = *note;
-    slot->key_at = key_at;
-    slot->key_size = key.size;
-    notes->count++;
-    return true;
-}
-
-static bool note_one(struct notes *notes, uint64_t hash, pdict_slice key, int64_t now_ms)
-{
-    struct note note = { .hash = hash, .at_ms = now_ms }, *slot;
-
-    if (!make_room(notes))
-        return false;
-    slot = slot_for(notes, hash, key);
-    if (slot->at_ms == 0)
-        return note_new(notes, slot, &note, key);
-    if (slot->at_ms < now_ms)
-        slot->at_ms = now_ms;
-    return true;
-}
-
-static bool is_much(const struct notes *notes)
-{
-    return notes->count == NOTES_MOST ||
-           (notes->keys.size >= BYTES_MOST && notes->count % SLOTS_FIRST == 0);
-}
+/* ---- flushing ---- */
 
 static bool may_flush(const struct access *access)
 {
@@ -138,6 +65,18 @@ static void flush_all(struct access *access)
 
 /* ---- noting ---- */
 
+static bool is_much(const struct notes *notes, size_t n_before)
+{
+    return notes->log.size >= LOG_MOST && notes->count / CALL_EVERY != n_before / CALL_EVERY;
+}
+
+static struct access_shard *near_shard(struct access *access)
+{
+    return pdict__hazards && pdict__hazards->number < ACCESS_SHARDS
+               ? &access->shards[pdict__hazards->number]
+               : NULL;
+}
+
 static void start(struct access *access)
 {
     struct store *store = access->map->store;
@@ -151,56 +90,100 @@ static void start(struct access *access)
     atomic_store(&access->is_on, false);
 }
 
-static struct access_shard *shard_of(struct access *access, uint64_t hash)
+/* Inside a call. */
+static struct access_shard *own_shard(struct access *access)
 {
-    return &access->shards[hash >> 32 & (ACCESS_SHARDS - 1)];
+    return &access->shards[pdict__call_number() % ACCESS_SHARDS];
 }
 
-static bool note_used(struct access *access, pdict_slice key, int64_t now_ms)
+static bool is_new(const struct access *access, const struct use *use, int64_t now_ms)
 {
-    uint64_t hash = pdict__hash_keyed(access->map->store->hash_secret, key.data, key.size);
-    struct access_shard *shard = shard_of(access, hash);
-    bool is_noted, is_time;
+    return now_ms - access->step_ms < use->created_ms;
+}
+
+/* How many could be noted, from the first on. */
+static size_t note_near(struct access *access, const struct use *uses, size_t count, int64_t now_ms)
+{
+    struct access_shard *near = near_shard(access);
+    size_t i = 0;
+
+    while (i < count && (is_new(access, &uses[i], now_ms) ||
+                         (near && pdict__note_put(near, uses[i].key, now_ms))))
+        i++;
+    return i;
+}
+
+static size_t note_locked(struct access *access, const struct use *uses, size_t count,
+                          int64_t now_ms)
+{
+    struct access_shard *near = near_shard(access), *shard;
+    size_t i = 0, n_before;
+    bool is_time;
 
     pdict__call_begin();
+    shard = near ? near : own_shard(access);
     pthread_mutex_lock(&shard->lock);
-    is_noted = note_one(&shard->notes, hash, key, now_ms);
-    is_time = is_much(&shard->notes);
+    n_before = shard->notes.count;
+    if (near)
+        pdict__note_ring_new(shard);
+    pdict__notes_drain(shard);
+    while (i < count && (is_new(access, &uses[i], now_ms) ||
+                         pdict__note_append(&shard->notes, uses[i].key, now_ms)))
+        i++;
+    is_time = is_much(&shard->notes, n_before);
     pthread_mutex_unlock(&shard->lock);
     pdict__call_end();
     if (is_time)
         pdict__chore_wake(&access->chore);
-    return is_noted;
+    return i;
 }
 
-bool pdict__access_note(struct access *access, pdict_slice key, int64_t created_ms)
+size_t pdict__access_note(struct access *access, const struct use *uses, size_t count)
 {
     int64_t now_ms = pdict__now(&access->map->store->clock);
-    bool is_new = now_ms - access->step_ms < created_ms;
+    size_t n_noted;
 
     start(access);
     tick(access, now_ms);
-    return is_new || now_ms <= 0 || note_used(access, key, now_ms);
+    if (now_ms <= 0)
+        return count;
+    n_noted = note_near(access, uses, count, now_ms);
+    if (n_noted < count)
+        n_noted += note_locked(access, uses + n_noted, count - n_noted, now_ms);
+    return n_noted;
 }
 
-int64_t pdict__access_noted(struct access *access, pdict_slice key)
+/* Was the key noted a moment ago, by this thread? If not, it is going to be now. */
+static bool is_recent(struct access *access, const struct use *use)
 {
-    const struct store *store = access->map->store;
-    uint64_t hash = pdict__hash_keyed(store->hash_secret, key.data, key.size);
-    struct access_shard *shard = shard_of(access, hash);
-    int64_t at_ms = 0;
+    int64_t now_ms = pdict__now(&access->map->store->clock);
+    uint64_t hash =
+        pdict__hash_keyed(access->map->store->hash_secret, use->key.data, use->key.size);
+    struct access_shard *shard;
+    struct recent_use *recent;
+    bool is_recent;
 
+    if (is_new(access, use, now_ms))
+        return false;
+    pdict__call_begin();
+    shard = own_shard(access);
     pthread_mutex_lock(&shard->lock);
-    if (shard->notes.n_slots > 0)
-        at_ms = slot_for(&shard->notes, hash, key)->at_ms;
+    recent = &shard->recent[hash % RECENT_USES];
+    is_recent =
+        recent->hash == hash && now_ms >= recent->at_ms && now_ms - recent->at_ms < access->step_ms;
+    if (!is_recent)
+        *recent = (struct recent_use){ hash, now_ms };
     pthread_mutex_unlock(&shard->lock);
-    return at_ms;
+    pdict__call_end();
+    return is_recent;
 }
 
 void pdict__use(const pdict *d, pdict_slice key, int64_t created_ms)
 {
-    if (d->access)
-        (void)pdict__access_note(d->access, key, created_ms);
+    struct use use = { key, created_ms };
+
+    if (d->access && !is_recent(d->access, &use))
+        (void)pdict__access_note(d->access, &use, 1);
 }
 
 void pdict__use_puts(const pdict *d, const pdict_change *changes, size_t count)
@@ -237,6 +220,23 @@ int pdict__last_used(const pdict *d, void *reader, pdict_slice key, const pdict_
     return status == PDICT_NOTFOUND ? PDICT_OK : status;
 }
 
+int64_t pdict__access_noted(struct access *access, pdict_slice key)
+{
+    int64_t at_ms = 0;
+
+    for (size_t i = 0; i < ACCESS_SHARDS; i++) {
+        struct access_shard *shard = &access->shards[i];
+        int64_t here_ms;
+
+        pthread_mutex_lock(&shard->lock);
+        pdict__notes_drain(shard);
+        here_ms = pdict__notes_search(&shard->notes, access->map->store->hash_secret, key);
+        pthread_mutex_unlock(&shard->lock);
+        at_ms = here_ms > at_ms ? here_ms : at_ms;
+    }
+    return at_ms;
+}
+
 /* ---- beginning and ending ---- */
 
 static int access_new(struct map *map, struct access **out)
@@ -256,9 +256,9 @@ static int access_new(struct map *map, struct access **out)
                                     .run = run,
                                     .ctx = access };
     for (size_t i = 0; i < ACCESS_SHARDS; i++) {
-        access->flush.taken[i].keys.allocator = allocator;
+        access->flush.taken[i].log.allocator = allocator;
         pthread_mutex_init(&access->shards[i].lock, NULL);
-        access->shards[i].notes.keys.allocator = allocator;
+        access->shards[i].notes.log.allocator = allocator;
     }
     *out = access;
     return PDICT_OK;
@@ -304,6 +304,7 @@ void pdict__access_free(struct access *access)
     pdict__access_flush_free(&access->flush);
     for (size_t i = 0; i < ACCESS_SHARDS; i++) {
         pdict__notes_free(&access->shards[i].notes);
+        pdict__free(allocator, atomic_load(&access->shards[i].ring));
         pthread_mutex_destroy(&access->shards[i].lock);
     }
     pdict__free(allocator, access->memory);

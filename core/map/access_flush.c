@@ -14,18 +14,9 @@ struct due {
     int64_t at_ms;
 };
 
-void pdict__notes_free(struct notes *notes)
-{
-    const pdict_allocator *allocator = notes->keys.allocator;
-
-    pdict__free(allocator, notes->slots);
-    pdict__buf_free(&notes->keys);
-    *notes = (struct notes){ .keys.allocator = allocator };
-}
-
 static void forget_keys(struct access_flush *flush)
 {
-    pdict__free(flush->taken[0].keys.allocator, flush->due);
+    pdict__free(flush->taken[0].log.allocator, flush->due);
     flush->due = NULL;
     flush->n_due = flush->n_known = 0;
     for (size_t i = 0; i < ACCESS_SHARDS; i++)
@@ -35,31 +26,52 @@ static void forget_keys(struct access_flush *flush)
 void pdict__access_flush_free(struct access_flush *flush)
 {
     forget_keys(flush);
-    pdict__free(flush->taken[0].keys.allocator, flush->items);
+    pdict__free(flush->taken[0].log.allocator, flush->items);
     flush->items = NULL;
     flush->n_items = flush->n_written = 0;
 }
 
 /* ---- what is due ---- */
 
-static int compare_keys(const void *left, const void *right)
+static int compare_keys(const struct due *a, const struct due *b)
 {
-    const struct due *a = left, *b = right;
-
     if (a->head != b->head)
         return a->head < b->head ? -1 : 1;
     return pdict__slice_compare(a->key, b->key);
 }
 
+/* By key, and by time. */
+static int compare_due(const void *left, const void *right)
+{
+    const struct due *a = left, *b = right;
+    int order = compare_keys(a, b);
+
+    return order ? order : (a->at_ms > b->at_ms) - (a->at_ms < b->at_ms);
+}
+
 static void append_due(struct access_flush *flush, const struct notes *notes)
 {
-    for (size_t i = 0; i < notes->n_slots; i++) {
-        const struct note *note = &notes->slots[i];
-        pdict_slice key = { notes->keys.data + note->key_at, note->key_size };
+    struct note note;
 
-        if (note->at_ms != 0)
-            flush->due[flush->n_due++] = (struct due){ pdict__slice_head(key), key, note->at_ms };
+    for (size_t at = 0; at < notes->log.size;) {
+        at = pdict__note_read(notes, at, &note);
+        flush->due[flush->n_due++] =
+            (struct due){ pdict__slice_head(note.key), note.key, note.at_ms };
     }
+}
+
+/* Sorted, and of each key only the latest. */
+static void sort_due(struct access_flush *flush)
+{
+    struct due *due = flush->due;
+    size_t count = 0;
+
+    qsort(due, flush->n_due, sizeof(*due), compare_due);
+    for (size_t i = 0; i < flush->n_due; i++) {
+        if (i + 1 == flush->n_due || compare_keys(&due[i], &due[i + 1]) != 0)
+            due[count++] = due[i];
+    }
+    flush->n_due = count;
 }
 
 static size_t take_notes(struct access *access)
@@ -71,8 +83,9 @@ static size_t take_notes(struct access *access)
         struct notes *taken = &access->flush.taken[i];
 
         pthread_mutex_lock(&shard->lock);
+        pdict__notes_drain(shard);
         *taken = shard->notes;
-        shard->notes = (struct notes){ .keys.allocator = taken->keys.allocator };
+        shard->notes = (struct notes){ .log.allocator = taken->log.allocator };
         pthread_mutex_unlock(&shard->lock);
         count += taken->count;
     }
@@ -82,7 +95,7 @@ static size_t take_notes(struct access *access)
 static int take(struct access *access)
 {
     struct access_flush *flush = &access->flush;
-    const pdict_allocator *allocator = flush->taken[0].keys.allocator;
+    const pdict_allocator *allocator = flush->taken[0].log.allocator;
     size_t count = take_notes(access);
 
     if (count == 0)
@@ -95,7 +108,7 @@ static int take(struct access *access)
     }
     for (size_t i = 0; i < ACCESS_SHARDS; i++)
         append_due(flush, &flush->taken[i]);
-    qsort(flush->due, flush->n_due, sizeof(*flush->due), compare_keys);
+    sort_due(flush);
     return PDICT_OK;
 }
 

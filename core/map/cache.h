@@ -355,6 +355,13 @@ static inline struct cache_counters *pdict__cache_counters(const struct cache *c
     return (struct cache_counters *)&cache->counters[number % CACHE_COUNTERS];
 }
 
+/* Is there nothing to be done for its use? */
+static inline bool entry_is_visited(const struct cache *cache, const struct entry *entry)
+{
+    return atomic_load_explicit(&entry->visited, memory_order_relaxed) ==
+           atomic_load_explicit(&cache->tick, memory_order_relaxed);
+}
+
 /* ---- comparing keys ---- */
 
 static inline bool key_equal(const uint8_t *a, const uint8_t *b, size_t size)

@@ -157,19 +157,23 @@ static void touch(struct entry *entry)
         atomic_store_explicit(&entry->visited, VISITED_USED, memory_order_relaxed);
 }
 
-void pdict__cache_visit(const pdict *d, struct entry *entry)
+void pdict__cache_visit(const pdict *d, struct entry *const *entries, size_t count)
 {
     const _Atomic uint8_t *tick = &d->cache->tick;
-    pdict_slice key = { entry_key(entry), entry->key_size };
+    struct use uses[VISITS_MOST];
+    size_t n_noted = 0;
 
-    if (atomic_load_explicit(&entry->visited, memory_order_relaxed) ==
-        atomic_load_explicit(tick, memory_order_relaxed))
-        return;
-    if (d->access && pdict__access_note(d->access, key, entry_created_ms(entry)))
-        atomic_store_explicit(&entry->visited, atomic_load_explicit(tick, memory_order_relaxed),
+    for (size_t i = 0; i < count && d->access; i++)
+        uses[i] = (struct use){ { entry_key(entries[i]), entries[i]->key_size },
+                                entry_created_ms(entries[i]) };
+    if (d->access)
+        n_noted = pdict__access_note(d->access, uses, count);
+    for (size_t i = 0; i < n_noted; i++)
+        atomic_store_explicit(&entries[i]->visited,
+                              atomic_load_explicit(tick, memory_order_relaxed),
                               memory_order_relaxed);
-    else
-        touch(entry);
+    for (size_t i = n_noted; i < count; i++)
+        touch(entries[i]);
 }
 
 static void view_entry(const struct entry *entry, hazard_slot *slot, pdict_view *out)
@@ -213,7 +217,8 @@ static int answer(const pdict *d, struct entry *entry, hazard_slot *slot, pdict_
         pdict__hazard_release(slot);
         return PDICT_NOTFOUND;
     }
-    pdict__cache_visit(d, entry);
+    if (!entry_is_visited(d->cache, entry))
+        pdict__cache_visit(d, &entry, 1);
     if (d->cache->is_sealed)
         return view_record(d, entry, slot, out);
     view_entry(entry, slot, out);

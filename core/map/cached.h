@@ -25,8 +25,11 @@ struct cache_look {
 /* The entry of a key, pinned with look->slot; NULL: none. */
 struct entry *pdict__cache_look(const pdict *d, pdict_slice key, struct cache_look *look);
 
-/* An entry of d->cache is used: for its eviction, and for its access time. */
-void pdict__cache_visit(const pdict *d, struct entry *entry);
+#define VISITS_MOST 12
+
+/* Entries of d->cache, at most VISITS_MOST, are used: for their eviction, and for their access
+ * times. */
+void pdict__cache_visit(const pdict *d, struct entry *const *entries, size_t count);
 /* What a snapshot says of a key, `row` and `status`, as a result; `entry` is what the cache has,
  * doubted and pinned with look->slot, or NULL. It is cached if the snapshot `sees`. */
 int pdict__cache_compare(const pdict *d, const struct cache_look *look, struct entry *entry,

@@ -116,14 +116,8 @@ static PDICT__WITHIN void view_near(const struct entry *entry, uint64_t stamp, h
 
 static PDICT__APART int visit(const pdict *d, struct entry *entry)
 {
-    pdict__cache_visit(d, entry);
+    pdict__cache_visit(d, &entry, 1);
     return PDICT_OK;
-}
-
-static PDICT__WITHIN bool is_visited(const struct cache *cache, const struct entry *entry)
-{
-    return atomic_load_explicit(&entry->visited, memory_order_relaxed) ==
-           atomic_load_explicit(&cache->tick, memory_order_relaxed);
 }
 
 static PDICT__WITHIN int finish(const pdict *d, struct entry *entry, uint64_t stamp,
@@ -133,7 +127,7 @@ static PDICT__WITHIN int finish(const pdict *d, struct entry *entry, uint64_t st
 
     pdict__count_one(&counters->hits);
     view_near(entry, stamp, slot, out);
-    return PDICT__RARE(!is_visited(d->near, entry)) ? visit(d, entry) : PDICT_OK;
+    return PDICT__RARE(!entry_is_visited(d->near, entry)) ? visit(d, entry) : PDICT_OK;
 }
 
 static bool is_expired(const struct cache *cache, const struct entry *entry)
@@ -217,7 +211,7 @@ int pdict_get(pdict *d, pdict_slice key, pdict_view *out)
 /* ---- many ---- */
 
 /* So many cache misses are under way at once. */
-#define TOGETHER 12
+#define TOGETHER VISITS_MOST
 
 /* The first entry whose tag matches, nearly always the right one: its head and key, and where its
  * value begins, which mostly is in the next line. */
@@ -269,14 +263,31 @@ static int look_near(const pdict *d, uint64_t hash, pdict_slice key, hazard_slot
         if (!PDICT__RARE(entry->flags) ||
             (!(entry->flags & ENTRY_ABSENT) && !is_expired(cache, entry))) {
             view_near(entry, stamp, slot, view);
-            if (!is_visited(cache, entry))
-                pdict__cache_visit(d, entry);
             return PDICT_OK;
         }
         status = PDICT_NOTFOUND;
     }
     pdict__hazard_release(slot);
     return status;
+}
+
+/* All at once, so that the misses of the look are not held up by a lock. */
+static void visit_some(const pdict *d, const pdict_view *views, const int *statuses, size_t count)
+{
+    struct entry *entries[TOGETHER];
+    size_t n_entries = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct entry *entry;
+
+        if (statuses[i] != PDICT_OK)
+            continue;
+        entry = atomic_load_explicit(pdict__view_slot(views[i].pin), memory_order_relaxed);
+        if (PDICT__RARE(!entry_is_visited(d->near, entry)))
+            entries[n_entries++] = entry;
+    }
+    if (n_entries > 0)
+        pdict__cache_visit(d, entries, n_entries);
 }
 
 static void look_at_some(const pdict *d, const pdict_slice *keys, size_t count, pdict_view *views,
@@ -297,6 +308,7 @@ static void look_at_some(const pdict *d, const pdict_slice *keys, size_t count, 
         if (statuses[i] != PDICT_OK)
             views[i] = (pdict_view){ 0 };
     }
+    visit_some(d, views, statuses, count);
 }
 
 /* As pdict__count_one(): one that is missed now and then is better than a locked line. */

@@ -366,6 +366,53 @@ TEST(access, many_entries_are_each_noted)
     for_each_setup(check_many);
 }
 
+/* Short keys and long ones, more than a thread notes at a time without a lock. */
+static void check_repeated(const struct setup *setup, const char *more)
+{
+    enum {
+        KEYS = 400
+    };
+    pdict *d = setup_open(setup, "a", more);
+    char key[128];
+
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof(key), "%0*d", i % 100 + 3, i);
+        put(d, key, "value");
+    }
+    for (int i = 0; i < 3 * KEYS; i++) {
+        if (i % KEYS == 0) {
+            test_now_ms += 3 * SECOND;
+            put(d, "another", "value"); /* what was noted is noted anew from now on */
+        }
+        snprintf(key, sizeof(key), "%0*d", i % KEYS % 100 + 3, i % KEYS);
+        check_value(d, key, "value");
+        if (i % 7 == 0)
+            CHECK_INT(used(d, key), test_now_ms);
+    }
+    CHECK_OK(pdict_maintain(d, 10000));
+    for (int i = 0; i < KEYS; i += 13) {
+        snprintf(key, sizeof(key), "%0*d", i % 100 + 3, i);
+        CHECK_INT(stored(setup, key), test_now_ms);
+    }
+    pdict_close(d);
+}
+
+static void check_cached_repeated(const struct setup *setup)
+{
+    check_repeated(setup, WATCHED "&durability=unsafe");
+}
+
+static void check_uncached_repeated(const struct setup *setup)
+{
+    check_repeated(setup, WATCHED "&durability=unsafe&cache=off");
+}
+
+TEST(access, of_several_uses_the_latest_counts)
+{
+    for_each_setup(check_cached_repeated);
+    for_each_setup(check_uncached_repeated);
+}
+
 static void *read_all(void *ctx)
 {
     pdict *d = ctx;
@@ -406,7 +453,7 @@ static void check_cached_threads(const struct setup *setup)
     check_threads(setup, "&access=4ms&durability=unsafe");
 }
 
-/* Without a cache nothing is taken for noted. */
+/* Without a cache there is no entry that could say when it was noted. */
 static void check_uncached_threads(const struct setup *setup)
 {
     check_threads(setup, "&access=4ms&durability=unsafe&cache=off");
