@@ -46,8 +46,14 @@ static bool read_arguments(int argc, char **argv, struct plan *out)
         { "seed", .number = &out->seed },           { .name = NULL },
     };
 
-    return arguments_read(known, usage, argc, argv) && out->processes >= 1 && out->threads >= 1 &&
-           out->threads <= THREADS_MOST && out->seconds >= 1;
+    if (!arguments_read(known, usage, argc, argv))
+        return false;
+    if (out->processes >= 1 && out->threads >= 1 && out->threads <= THREADS_MOST &&
+        out->seconds >= 1)
+        return true;
+    fprintf(stderr, "soak: there is at least 1 process, 1 second, and 1 to %d threads\n",
+            THREADS_MOST);
+    return false;
 }
 
 static void open_map(const struct plan *plan, const char *name, pdict **out)

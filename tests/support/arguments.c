@@ -39,19 +39,43 @@ static bool take(const struct argument *argument, const char *text)
     return true;
 }
 
+/* As getopt_long() says what it does not know. */
+static bool refuse(const char *program, const struct argument *argument, const char *text)
+{
+    if (argument)
+        fprintf(stderr, "%s: --%s takes a number, not '%s'\n", program, argument->name, text);
+    else
+        fprintf(stderr, "%s: '%s' is no option\n", program, text);
+    return false;
+}
+
+static bool read_all(const struct argument *known, const char *usage, int argc, char **argv)
+{
+    struct option options[MOST_OPTIONS + 2] = { 0 };
+    int count, at;
+
+    for (count = 0; known[count].name && count < MOST_OPTIONS; count++)
+        options[count] =
+            (struct option){ known[count].name, known[count].flag ? no_argument : required_argument,
+                             NULL, count + 1 };
+    options[count] = (struct option){ "help", no_argument, NULL, count + 1 };
+    while ((at = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (at == count + 1) {
+            fputs(usage, stdout);
+            exit(EXIT_SUCCESS);
+        }
+        if (at == '?')
+            return false;
+        if (!take(&known[at - 1], optarg))
+            return refuse(argv[0], &known[at - 1], optarg);
+    }
+    return optind == argc || refuse(argv[0], NULL, argv[optind]);
+}
+
 bool arguments_read(const struct argument *known, const char *usage, int argc, char **argv)
 {
-    struct option options[MOST_OPTIONS + 1] = { 0 };
-    bool is_right = true;
-    int at;
+    bool is_right = read_all(known, usage, argc, argv);
 
-    for (at = 0; known[at].name && at < MOST_OPTIONS; at++)
-        options[at] =
-            (struct option){ known[at].name, known[at].flag ? no_argument : required_argument, NULL,
-                             at + 1 };
-    while (is_right && (at = getopt_long(argc, argv, "", options, NULL)) != -1)
-        is_right = at != '?' && take(&known[at - 1], optarg);
-    is_right = is_right && optind == argc;
     if (!is_right)
         fputs(usage, stderr);
     return is_right;

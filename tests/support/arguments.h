@@ -15,7 +15,8 @@ struct argument {
     bool *flag;       /**< set; takes no value */
 };
 
-/** Fill in what the arguments say; prints `usage` on stderr, and false, when they are wrong. */
+/** Fill in what the arguments say; prints `usage` on stderr, and false, when they are wrong. With
+ * --help it is printed on stdout, and the program ends. */
 bool arguments_read(const struct argument *known, const char *usage, int argc, char **argv);
 
 /** Does this build have the backend or codec? */
