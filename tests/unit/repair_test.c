@@ -171,3 +171,53 @@ TEST(repair, a_name_that_is_taken_is_left_alone_and_a_cancelled_one_leaves_nothi
     CHECK(!exists(test_path("b.db.repairing-job")));
     pdict_store_close(store);
 }
+
+TEST(repair, what_is_set_aside_goes_beside_a_map_that_has_the_name_for_it)
+{
+    const char *a = uri_of("sqlite", "a.db"), *b = uri_of("sqlite", "b.db");
+    pdict *d;
+
+    need_sqlite();
+    fill_store(a, 50);
+    damage(test_path("a.db"), "other words of 5,", 17);
+    d = map_open(a, "main.damaged", "raw", false);
+    put(d, "mine", "stays");
+    pdict_close(d);
+    CHECK_INT(repair(a, b, true).quarantined, 1);
+    d = map_open(b, "main.damaged", NULL, false);
+    CHECK_INT(count_of(d), 1);
+    check_value(d, "mine", "stays");
+    pdict_close(d);
+    d = map_open(b, "main.damaged.damaged", NULL, false);
+    CHECK_INT(count_of(d), 1);
+    pdict_close(d);
+}
+
+#define MIB ((size_t)1 << 20)
+
+TEST(repair, a_map_of_more_than_a_batch_comes_over_whole)
+{
+    const char *a = uri_of("sqlite", "a.db"), *b = uri_of("sqlite", "b.db");
+    char *value = test_alloc(MIB), key[16];
+    pdict_view view;
+    pdict *d;
+
+    need_sqlite();
+    d = map_open(a, "main", "raw", false);
+    for (int i = 0; i < 20; i++) { /* a batch has 12 MiB */
+        memset(value, 'a' + i, MIB);
+        snprintf(key, sizeof(key), "%d", i);
+        CHECK_OK(pdict_put(d, pdict_str(key), pdict_bytes(value, MIB), NULL));
+    }
+    pdict_close(d);
+    CHECK_INT(repair(a, b, false).records, 20);
+    d = map_open(b, "main", NULL, false);
+    for (int i = 0; i < 20; i++) {
+        memset(value, 'a' + i, MIB);
+        snprintf(key, sizeof(key), "%d", i);
+        CHECK_OK(pdict_get(d, pdict_str(key), &view));
+        CHECK_BYTES(view.data, view.size, value, MIB);
+        pdict_view_release(&view);
+    }
+    pdict_close(d);
+}
