@@ -82,9 +82,9 @@ static void print_result(const struct invocation *in, const pdict_recode_result 
 {
     const struct tally tallies[] = {
         { "records", result->records, "looked at", false },
-        { "rewritten", result->rewritten, "", false },
-        { "before_bytes", result->before_bytes, "of these", false },
-        { "after_bytes", result->after_bytes, "", false },
+        { "rewritten", result->rewritten, "made anew", false },
+        { "before_bytes", result->before_bytes, "of these, as they were", false },
+        { "after_bytes", result->after_bytes, "as they are now", false },
     };
 
     tool_upkeep_print(in, tallies, sizeof tallies / sizeof *tallies);

@@ -193,7 +193,7 @@ int pdict__train(struct pipeline *pipeline, const struct samples *samples, size_
         return pdict_fail(
             PDICT_UNSUPPORTED,
             "the map has no compressor that has dictionaries; `pdict info` says which "
-            "do, and `pdict migrate --codecs` changes it");
+            "do, and `pdict recode --codecs` changes it");
     status = split_samples(samples, &split);
     if (status == PDICT_OK)
         status = train(&trainer, &split, most_size, out);

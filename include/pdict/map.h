@@ -217,9 +217,9 @@ typedef struct pdict_view {
  *         what it was written with; PDICT_TOO_BIG: it claims to be larger than max_value;
  *         PDICT_BUSY.
  *
- * Ownership: the bytes stay unchanged until release, whatever is written meanwhile.
+ * Ownership: the bytes stay unchanged until release, whatever is written meanwhile. They are
+ *            aligned to 8 bytes.
  * Threads:   any; a view may be released on another thread than the one that read it.
- *            They are aligned to 8 bytes.
  * Cost:      a hit takes no lock and copies nothing: the view pins the cached value, and with it
  *            the memory of that value alone. Otherwise one lookup, one allocation, one decode.
  * Since 0.1.

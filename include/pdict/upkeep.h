@@ -334,7 +334,7 @@ typedef struct pdict_train_result {
  * a dictionary comes from values: in an encrypted map it is sealed like them.
  *
  * With "+dict" behind the compressor (`codecs=raw,zstd:3+dict`) a map does this by itself, in the
- * put that has brought enough to learn from, which takes a few tenths of a second longer.
+ * background or in pdict_maintain(), once enough has been put to learn from. No put waits for it.
  *
  * @param options      Borrowed; NULL: all defaults.
  * @param[in,out] out  NULL, or struct_size set by the caller; filled on success.
