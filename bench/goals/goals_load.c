@@ -8,10 +8,10 @@
 
 #define RAW_BATCH 1000
 
-/* Pairs of a call, as docs/performance.md advises: LMDB writes a leaf once for each. */
+/* Pairs of a call, as docs/performance.md advises: each leaf of the keys is written once for each. */
 static size_t bulk_batch(const char *engine)
 {
-    return strcmp(engine, "lmdb") == 0 ? 250000 : 100000;
+    return strcmp(engine, "lmdb") == 0 ? 250000 : 200000;
 }
 
 static int load(struct goal_pair *pair, int which, size_t batch, double *ns, double *memory)
@@ -49,8 +49,8 @@ static int check_order(const struct goal_pair *pair, const char *engine)
     size_t at = 0;
     int status;
 
-    snprintf(uri, sizeof uri, "%s:%s/map?mode=rw&durability=ordered", engine,
-             pair->ones[GOAL_OURS].directory);
+    snprintf(uri, sizeof uri, "%.*s:%s/map?mode=rw&durability=ordered", (int)strcspn(engine, "?"),
+             engine, pair->ones[GOAL_OURS].directory);
     if ((status = pdict_open(uri, NULL, &map)) == PDICT_OK &&
         (status = pdict_iter_open(map, NULL, &iter)) == PDICT_OK) {
         while ((status = pdict_iter_next(iter, &entry)) == PDICT_OK && at < data->n_keys &&
