@@ -574,3 +574,73 @@ TEST(shared, what_is_not_told_yet_is_read_from_the_store)
             check_linger(uri_of(schemes[i], "?maintenance=manual"));
     }
 }
+
+/* Stands for an engine that starts its log anew within a commit: between the tokens before and
+ * after, which are told, it shows one that is not. */
+struct teller {
+    const struct coherence *coherence;
+    struct ring *ring;
+    _Atomic uint64_t words[2];
+    atomic_bool is_done;
+};
+
+static void *commit_on(void *ctx)
+{
+    struct teller *teller = ctx;
+
+    for (int i = 0; i < 2000; i++) {
+        struct token before = { { teller->words[0], teller->words[1] } };
+        struct token after = { { before.words[0] + 1, before.words[1] + 1 } };
+
+        pdict__ring_turn_begin(teller->ring);
+        teller->words[1] = ~before.words[1];
+        sched_yield();
+        teller->words[0] = after.words[0];
+        teller->words[1] = after.words[1];
+        pdict__ring_publish(teller->ring, before, after, NULL, 0);
+        pdict__ring_turn_end(teller->ring);
+        while (!pdict__tag_is(teller->coherence, after.words))
+            sched_yield();
+    }
+    atomic_store(&teller->is_done, true);
+    return NULL;
+}
+
+static void check_within(const char *uri)
+{
+    struct teller teller = { .is_done = false };
+    const volatile uint64_t *words[2];
+    struct coherence *coherence;
+    pthread_t thread;
+    uint32_t floor;
+    pdict *d;
+
+    make_store(uri);
+    d = open_map(uri);
+    teller.coherence = coherence = &d->map->store->coherence;
+    CHECK_INT(get_number(d, "start"), 1);
+    teller.ring = pdict__shared_ring(d->map->store);
+    for (int i = 0; i < 2; i++) {
+        words[i] = coherence->words[i];
+        teller.words[i] = coherence->tag[i];
+        coherence->words[i] = (const volatile uint64_t *)&teller.words[i];
+    }
+    floor = coherence->floor;
+    CHECK(pthread_create(&thread, NULL, commit_on, &teller) == 0);
+    while (!atomic_load(&teller.is_done))
+        CHECK_INT(get_number(d, "start"), 1);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK_INT(get_number(d, "start"), 1);
+    CHECK_INT(coherence->floor, floor);
+    for (int i = 0; i < 2; i++)
+        coherence->words[i] = words[i];
+    pdict_close(d);
+}
+
+TEST(shared, a_token_seen_within_a_commit_is_no_gap)
+{
+    for (size_t i = 0; i < N_SCHEMES; i++) {
+        if (is_built(schemes[i]))
+            check_within(uri_of(schemes[i], "?maintenance=manual"));
+    }
+}
