@@ -127,3 +127,30 @@ uint64_t count_of(pdict *d)
     CHECK_OK(pdict_count(d, &count));
     return count;
 }
+
+/* The usual life of a map. */
+static void live_once(const struct setup *setup)
+{
+    pdict *d = setup_open(setup, "warm-up", "");
+    pdict_entry entry;
+    pdict_iter *iter;
+
+    put_ttl(d, "a", "value", 1000);
+    put(d, "k", "value");
+    put(d, "k", "another value");
+    check_value(d, "k", "another value");
+    CHECK_OK(pdict_clear_cache(d));
+    check_value(d, "k", "another value");
+    CHECK_OK(pdict_iter_open(d, NULL, &iter));
+    while (pdict_iter_next(iter, &entry) == PDICT_OK)
+        CHECK_INT(entry.key.size, 1);
+    pdict_iter_close(iter);
+    CHECK_OK(pdict_del(d, pdict_str("k")));
+    CHECK_INT(count_of(d), 1);
+    pdict_close(d);
+}
+
+WARM_UP()
+{
+    for_each_setup(live_once);
+}

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ struct owned {
 
 static struct test_case *cases;
 static struct test_case **cases_end = &cases;
+static void (*warm_up)(void);
 
 /* State of the one test this process runs. */
 static pid_t test_pid;
@@ -36,6 +38,11 @@ void test__register(struct test_case *c)
 {
     *cases_end = c;
     cases_end = &c->next;
+}
+
+void test__register_warm_up(void (*body)(void))
+{
+    warm_up = body;
 }
 
 static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
@@ -260,31 +267,38 @@ struct totals {
     int skipped;
 };
 
-static void run_here(const struct test_case *c)
+static void run_here(void (*body)(void))
 {
     test__begin();
-    c->body();
+    body();
     test__end();
+}
+
+static double cpu_seconds(const struct rusage *used)
+{
+    return (double)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) +
+           (double)(used->ru_utime.tv_usec + used->ru_stime.tv_usec) / 1e6;
 }
 
 static void run_in_child(const struct test_case *c, struct totals *totals)
 {
+    struct rusage used;
     int status = 0;
     pid_t pid;
 
     fflush(NULL);
     pid = fork();
     if (pid == 0) {
-        run_here(c);
+        run_here(c->body);
         exit(EXIT_SUCCESS);
     }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+    if (pid < 0 || wait4(pid, &status, 0, &used) != pid) {
         perror("fork");
         exit(EXIT_FAILURE);
     }
     if (status == 0) {
         totals->passed++;
-        printf("pass  %s/%s\n", c->suite, c->name);
+        printf("pass  %s/%s, %.2f s of CPU time\n", c->suite, c->name, cpu_seconds(&used));
     } else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
         totals->skipped++;
         printf("skip  %s/%s\n", c->suite, c->name);
@@ -300,6 +314,8 @@ static int run_all(void)
     struct totals totals = { 0, 0, 0 };
     const struct test_case *c;
 
+    if (TEST_UNDER_VALGRIND && warm_up != NULL)
+        run_here(warm_up);
     for (c = cases; c != NULL; c = c->next)
         run_in_child(c, &totals);
     printf("%d passed, %d failed, %d skipped\n", totals.passed, totals.failed, totals.skipped);
@@ -318,7 +334,7 @@ static int run_tests(const char *wanted)
     for (c = cases; c != NULL; c = c->next) {
         snprintf(name, sizeof(name), "%s/%s", c->suite, c->name);
         if (strcmp(wanted, name) == 0) {
-            run_here(c); /* in this process, where a debugger is */
+            run_here(c->body); /* in this process, where a debugger is */
             return EXIT_SUCCESS;
         }
     }

@@ -53,6 +53,7 @@ struct test_case {
 };
 
 void test__register(struct test_case *c);
+void test__register_warm_up(void (*body)(void));
 void test__begin(void);
 void test__end(void);
 _Noreturn void test__skip(const char *reason);
@@ -89,6 +90,17 @@ void test__check_bytes(const char *file, int line, const char *what, const void 
     }                                                                                              \
     TEST__CRITERION(suite_, name_)                                                                 \
     static void test__body_##suite_##_##name_(void)
+
+/* What most tests of the program begin with, WARM_UP(), at most one in a program. Valgrind translates
+ * code as it comes, in each child anew, and that takes longer than a small test does; what the
+ * parent has run, its children find translated. It is run only there, before the first test. */
+#define WARM_UP()                                                                                  \
+    static void test__warm_up_body(void);                                                          \
+    __attribute__((constructor)) static void test__warm_up_constructor(void)                       \
+    {                                                                                              \
+        test__register_warm_up(test__warm_up_body);                                                \
+    }                                                                                              \
+    static void test__warm_up_body(void)
 
 #define CHECK(condition)                                                                           \
     do {                                                                                           \

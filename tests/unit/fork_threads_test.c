@@ -310,7 +310,6 @@ TEST(fork_threads, sweeps_and_late_syncs_go_on_around_forks)
 static const char *watched_dir; /* NULL: nobody looks */
 static unsigned n_open;
 
-/* Handlers that were added first are run last before a fork. */
 static void look(void)
 {
     DIR *fds = watched_dir ? opendir("/proc/self/fd") : NULL;
@@ -326,6 +325,13 @@ static void look(void)
     }
     if (fds)
         closedir(fds);
+}
+
+/* Handlers that were added first are run last before a fork: the library adds its own when a map is
+ * first opened. */
+__attribute__((constructor)) static void look_at_forks(void)
+{
+    pthread_atfork(look, NULL, NULL);
 }
 
 static void check_descriptors(const struct setup *setup)
@@ -354,7 +360,6 @@ static void check_descriptors(const struct setup *setup)
 TEST(fork_threads, no_file_of_a_store_is_open_at_the_moment_of_the_fork)
 {
     NO_FORKS_UNDER_TSAN;
-    CHECK(pthread_atfork(look, NULL, NULL) == 0);
     watched_dir = test_dir();
     for_each_setup(check_descriptors);
     watched_dir = NULL;

@@ -186,6 +186,16 @@ static inline void check_value(void *self, uint32_t map, pdict_slice key, pdict_
     end_snapshot(self, reader);
 }
 
+WARM_UP()
+{
+    void *self = open_store(test_path("store"));
+    uint32_t map = make_map(self, "main");
+
+    put(self, map, text("a"), text("value"));
+    check_value(self, map, text("a"), text("value"));
+    LMDB->close(self);
+}
+
 /* Runs in a child; a failed CHECK there is one here. Returns the wait status. */
 static inline int in_child(void (*body)(const char *path), const char *path)
 {

@@ -149,6 +149,17 @@ static inline uint64_t count_at(void *self, uint32_t map, int64_t now_ms)
     return count;
 }
 
+WARM_UP()
+{
+    void *self = open_store(test_path("a.db"));
+    uint32_t map = make_map(self, "main");
+
+    apply_one(self, map, put("a", "value"));
+    apply_one(self, map, del("a"));
+    CHECK_INT(count_at(self, map, NOW), 0);
+    SQLITE->close(self);
+}
+
 /* Run SQL in the sqlite3 shell; what it printed, without the last newline. */
 static inline char *shell(const char *path, const char *sql)
 {

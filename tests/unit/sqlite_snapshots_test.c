@@ -93,6 +93,14 @@ static size_t tick(pdict *d, int64_t later_ms)
     return pdict__reaper_tick(d->map->store, pdict__steady_coarse_ms() + later_ms);
 }
 
+WARM_UP()
+{
+    pdict *d = open_keeping("");
+
+    read_often(d);
+    pdict_close(d);
+}
+
 /* ---- kept ---- */
 
 TEST(sqlite_snapshots, one_is_used_again_while_nobody_commits)
