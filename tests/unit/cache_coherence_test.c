@@ -153,7 +153,7 @@ static void must_be_current(pdict *d, int i)
 static void check_strict(const struct setup *setup)
 {
     if (setup->is_persistent)
-        check_other_process(setup, "", 200, must_be_current);
+        check_other_process(setup, "", TEST_UNDER_VALGRIND ? 20 : 200, must_be_current);
 }
 
 TEST(cache_coherence, what_another_process_has_put_is_seen_by_the_next_get)

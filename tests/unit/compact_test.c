@@ -308,6 +308,8 @@ static void check_killed(const char *uri, const char *path)
 
 TEST(compact, killed_at_any_moment_nothing_is_lost)
 {
+    if (TEST_IS_SLOW)
+        SKIP("one thread, and who is killed tells memcheck nothing");
     need_sqlite();
     check_killed(uri_of("sqlite", "a.db"), test_path("a.db"));
     if (has_backend("lmdb"))

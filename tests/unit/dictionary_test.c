@@ -82,24 +82,40 @@ static uint64_t stored_size(pdict *d, unsigned i)
     return meta.stored_size;
 }
 
+WARM_UP()
+{
+    pdict *d = open_at(test_path("a.db"), "raw,zstd:3", false);
+
+    put_values(d, 0, 200);
+    CHECK_OK(pdict_train(d, NULL, NULL));
+    put_values(d, 100, 300);
+    check_values(d, 0, 300);
+    CHECK(stored_size(d, 0) > 0);
+    pdict_close(d);
+}
+
+enum {
+    MANY = TEST_UNDER_VALGRIND ? 300 : 1000
+};
+
 static void check_training(bool is_sealed)
 {
     pdict *d = open_at(test_path("a.db"), "raw,zstd:3", is_sealed);
     pdict_train_result result = PDICT_TRAIN_RESULT_INIT;
 
-    put_values(d, 0, 1000);
+    put_values(d, 0, MANY);
     CHECK_OK(pdict_train(d, NULL, &result));
     CHECK_INT(result.number, 1);
-    CHECK(result.samples == 1000 && result.dictionary_bytes >= 1024);
+    CHECK(result.samples == MANY && result.dictionary_bytes >= 1024);
     CHECK(result.with_bytes < result.without_bytes);
-    put_values(d, 1000, 1100);
-    CHECK(stored_size(d, 1000) * 10 < stored_size(d, 999) * 9);
-    check_values(d, 0, 1100);
+    put_values(d, MANY, MANY + 100);
+    CHECK(stored_size(d, MANY) * 10 < stored_size(d, MANY - 1) * 9);
+    check_values(d, 0, MANY + 100);
     pdict_close(d);
     d = open_at(test_path("a.db"), "raw,zstd:3", is_sealed);
-    check_values(d, 0, 1100);
-    put_values(d, 1100, 1101);
-    CHECK(stored_size(d, 1100) * 10 < stored_size(d, 999) * 9);
+    check_values(d, 0, MANY + 100);
+    put_values(d, MANY + 100, MANY + 101);
+    CHECK(stored_size(d, MANY + 100) * 10 < stored_size(d, MANY - 1) * 9);
     pdict_close(d);
 }
 
@@ -161,6 +177,7 @@ TEST(dictionary, sixteen_are_the_most)
     unsigned i;
 
     options.most_bytes = 4096;
+    options.sample_bytes = 40000;
     for (i = 1; i <= 16; i++) {
         put_values(d, i * 200, (i + 1) * 200);
         CHECK_OK(pdict_train(d, &options, &result));
@@ -451,17 +468,17 @@ TEST(dictionary, another_level_writes_with_it_too)
     pdict_recode_options options = PDICT_RECODE_OPTIONS_INIT;
     uint64_t without;
 
-    put_values(d, 0, 1000);
-    without = stored_size(d, 999);
+    put_values(d, 0, MANY);
+    without = stored_size(d, MANY - 1);
     CHECK_OK(pdict_train(d, NULL, NULL));
-    put_values(d, 1000, 1010);
+    put_values(d, MANY, MANY + 10);
     options.codecs = "raw,zstd:9";
     CHECK_OK(pdict_recode(d, &options, NULL));
-    put_values(d, 1010, 1020);
-    CHECK(stored_size(d, 1010) * 10 < without * 9);
+    put_values(d, MANY + 10, MANY + 20);
+    CHECK(stored_size(d, MANY + 10) * 10 < without * 9);
     options.codecs = "raw,zstd:3";
     CHECK_OK(pdict_recode(d, &options, NULL));
-    check_values(d, 0, 1020);
+    check_values(d, 0, MANY + 20);
     pdict_close(d);
 }
 

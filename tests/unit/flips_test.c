@@ -132,7 +132,7 @@ struct sample {
  * twentieth each. */
 static struct sample sample_of(size_t few)
 {
-    struct sample sample = { .step = TEST_UNDER_VALGRIND ? 8 * few + 3 : few };
+    struct sample sample = { .step = TEST_IS_SLOW ? 8 * few + 3 : few };
     const char *part = getenv("PDICT_EVERY_BYTE");
 
     if (!part)

@@ -5,13 +5,17 @@
 static void check_flips(struct pipeline *pipeline, pdict_slice record)
 {
     uint8_t *bytes = (uint8_t *)(uintptr_t)record.data;
-    /* Of a long record the ends and every 97th byte; the rest is alike. */
-    size_t step = record.size > 400 ? 97 : TEST_UNDER_VALGRIND ? 13 : 1;
+    /* Of a long record the ends and every 97th byte; the rest is alike. Which bit it is makes no
+     * difference to the way through the code. */
+    size_t step = record.size > 400 ? 97 : 1;
     size_t near_ends = TEST_UNDER_VALGRIND ? 29 : TEST_IS_SLOW ? 17 : 1;
+    int bits = TEST_UNDER_VALGRIND ? 1 : 8;
 
+    if (TEST_UNDER_VALGRIND)
+        step = record.size > 400 ? 9973 : 13;
     for (size_t at = 0; at < record.size;
          at += at < 64 || at + 64 > record.size ? near_ends : step) {
-        for (int bit = 0; bit < 8; bit++) {
+        for (int bit = 0; bit < bits; bit++) {
             struct watched_sink watched = { 0 };
 
             bytes[at] ^= (uint8_t)(1 << bit);

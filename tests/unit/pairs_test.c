@@ -165,15 +165,22 @@ static void verify_store(const char *backend, uint64_t maps)
 
 typedef void (*pair_fn)(pdict *d, const struct pair *pair);
 
-/* Returns how many there are. */
+/* What a codec makes of a value does not depend on the engine: where all is slow all pairs come in
+ * memory, and of the others every fifth, which meets each codec. */
+static size_t step_of(const char *backend)
+{
+    return TEST_IS_SLOW && strcmp(backend, "memory") != 0 ? 5 : 1;
+}
+
+/* Returns how many there were. */
 static size_t for_each_pair(const char *backend, pair_fn fn)
 {
     struct names serializers = names_of(PDICT_INFO_SERIALIZER, false);
     struct names compressors = names_of(PDICT_INFO_COMPRESSOR, true);
     struct names ciphers = names_of(PDICT_INFO_CIPHER, true);
-    size_t count = serializers.count * compressors.count * ciphers.count;
+    size_t count = serializers.count * compressors.count * ciphers.count, done = 0;
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i += step_of(backend), done++) {
         struct pair pair = {
             serializers.at[i % serializers.count],
             compressors.at[i / serializers.count % compressors.count],
@@ -185,7 +192,7 @@ static size_t for_each_pair(const char *backend, pair_fn fn)
         fn(d, &pair);
         pdict_close(d);
     }
-    return count;
+    return done;
 }
 
 static void every_pair(const char *backend)

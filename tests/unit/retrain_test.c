@@ -170,9 +170,13 @@ TEST(retrain, maintenance_trains_only_when_it_is_time)
 
 TEST(retrain, values_of_another_kind_get_another_dictionary_and_the_old_one_stays)
 {
-    pdict *d = open_at("&maintenance=manual");
-    unsigned first = put_kind(d, 0, 0, MIB), second, third;
+    unsigned first, second, third;
+    pdict *d;
 
+    if (TEST_IS_SLOW)
+        SKIP("half a minute of the compressor's code, in one thread, twice");
+    d = open_at("&maintenance=manual");
+    first = put_kind(d, 0, 0, MIB);
     CHECK_OK(pdict_maintain(d, 1000));
     second = put_kind(d, 0, first, MIB + MIB / 4);
     CHECK_OK(pdict_maintain(d, 1000)); /* what is best is known from here */
@@ -193,9 +197,12 @@ TEST(retrain, values_of_another_kind_get_another_dictionary_and_the_old_one_stay
 
 TEST(retrain, in_the_background_while_others_put)
 {
-    pdict *d = open_at("");
     unsigned from = 0, last = 0;
+    pdict *d;
 
+    if (TEST_UNDER_VALGRIND)
+        SKIP("half a minute of the compressor's code, which one test has already");
+    d = open_at("");
     for (int i = 0; i < 200 && last == 0; i++) {
         unsigned next = put_kind(d, 0, from, MIB / 16);
 
