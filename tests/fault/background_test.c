@@ -220,6 +220,8 @@ static void check_training(const char *rule, unsigned count, int status)
 
     if (!pdict__codec_find("zstd"))
         SKIP("this build has no zstd");
+    if (TEST_UNDER_VALGRIND)
+        SKIP("so much to learn from takes memcheck minutes");
     d = open_at("&maintenance=manual&access=off&codecs=raw,zstd:3%2Bdict", &heard);
     put_words(d, 0, 8000);
     fail_next(rule);
@@ -336,5 +338,7 @@ TEST(background, a_training_without_a_thread_is_logged_and_begun_by_a_later_put)
 {
     if (!pdict__codec_find("zstd"))
         SKIP("this build has no zstd");
+    if (TEST_UNDER_VALGRIND)
+        SKIP("so much to learn from takes memcheck minutes");
     need_a_thread("train", "&access=off&codecs=raw,zstd:3%2Bdict", ask_for_training, is_training);
 }
