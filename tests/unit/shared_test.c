@@ -586,6 +586,7 @@ struct teller {
     const struct coherence *coherence;
     struct ring *ring;
     _Atomic uint64_t words[2];
+    int64_t longest_ms; /* that it took to commit */
     atomic_bool is_done;
 };
 
@@ -593,7 +594,8 @@ static void *commit_on(void *ctx)
 {
     struct teller *teller = ctx;
 
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < (TEST_IS_SLOW ? 200 : 2000); i++) {
+        int64_t begun_ms = pdict__steady_ms();
         struct token before = { { teller->words[0], teller->words[1] } };
         struct token after = { { before.words[0] + 1, before.words[1] + 1 } };
 
@@ -604,6 +606,8 @@ static void *commit_on(void *ctx)
         teller->words[1] = after.words[1];
         pdict__ring_publish(teller->ring, before, after, NULL, 0);
         pdict__ring_turn_end(teller->ring);
+        if (pdict__steady_ms() - begun_ms > teller->longest_ms)
+            teller->longest_ms = pdict__steady_ms() - begun_ms;
         while (!pdict__tag_is(teller->coherence, after.words))
             sched_yield();
     }
@@ -636,7 +640,9 @@ static void check_within(const char *uri)
         CHECK_INT(get_number(d, "start"), 1);
     CHECK(pthread_join(thread, NULL) == 0);
     CHECK_INT(get_number(d, "start"), 1);
-    CHECK_INT(coherence->floor, floor);
+    /* A writer that was kept from going on for a second may be taken for dead. */
+    if (teller.longest_ms < 500)
+        CHECK_INT(coherence->floor, floor);
     for (int i = 0; i < 2; i++)
         coherence->words[i] = words[i];
     pdict_close(d);
