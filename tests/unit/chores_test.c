@@ -242,6 +242,8 @@ TEST(chores, fork_waits_until_no_chore_runs)
     struct chore chore = { .name = "unequal", .run = unequal_for_a_while };
     int outcome;
 
+    if (TEST_UNDER_MSAN)
+        SKIP("clang 14's runtime may wait forever for itself: a thread begins while another forks");
     CHECK_OK(pdict__chore_add(&chore));
     for (int i = 0; i < 20; i++) {
         pid_t child = fork();
