@@ -70,6 +70,12 @@ static bool is_same_goal(const json_t *a, const json_t *b)
     return a && b && strcmp(report_string(a, "goal"), report_string(b, "goal")) == 0;
 }
 
+/* As many digits as tell the measured value from its bound: 1.051 is over 1.05. */
+static int digits(const json_t *row)
+{
+    return fabs(report_number(row, "measured") - report_number(row, "bound")) < 0.01 ? 3 : 2;
+}
+
 static void goal_row(FILE *out, const json_t *before, const json_t *row)
 {
     const char *relation = is_floor(row) ? "\342\211\245" : "\342\211\244";
@@ -81,11 +87,11 @@ static void goal_row(FILE *out, const json_t *before, const json_t *row)
     html_tag(out, "<td class=\"text\">", report_string(row, "title"), "</td>");
     plot(out, row);
     fprintf(out,
-            "<td class=\"value\">%.2f<small>%s %g</small></td><td>%s %g</td>"
+            "<td class=\"value\">%.*f<small>%s %g</small></td><td>%s %g</td>"
             "<td>%.2f\342\200\223%.2f</td><td class=\"%s\">%s</td></tr>\n",
-            report_number(row, "measured"), relation, report_number(row, "bound"), relation,
-            report_number(row, "bound"), end_of(row, 0), end_of(row, 1), is_met ? "met" : "missed",
-            is_met ? "met" : "not met");
+            digits(row), report_number(row, "measured"), relation, report_number(row, "bound"),
+            relation, report_number(row, "bound"), end_of(row, 0), end_of(row, 1),
+            is_met ? "met" : "missed", is_met ? "met" : "not met");
 }
 
 /* A goal is met when all of its rows are. */
