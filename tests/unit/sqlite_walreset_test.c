@@ -170,6 +170,7 @@ static void write_beside(struct child *child, const char *path)
 {
     pdict *d = open_map(path, "&timeout=0ms");
 
+    step_done(child);
     for (int i = 0; i < EARLY; i++)
         CHECK_OK(put_number(d, i));
     checkpoint(d, false);
@@ -199,7 +200,10 @@ TEST(sqlite_walreset, no_process_commits_while_another_one_checkpoints)
     install_hook();
     pdict_close(open_map(path, ""));
     child = start(write_beside, path);
+    await_step(&child);
+    /* Before the commits that its checkpoint is to find. */
     d = open_map(path, "");
+    next_step(&child);
     await_step(&child);
     meanwhile = let_write;
     meanwhile_ctx = &child;
