@@ -14,6 +14,17 @@ struct found {
     int64_t created_ms;
 };
 
+/* PDICT_OK: `out` shows the row, and is reset by the caller; PDICT_END: there is none. */
+static int look_up(struct work *work, enum sql sql, pdict_slice key, sqlite3_stmt **out)
+{
+    int status = pdict__sqlite_statement(work->conn, work->map, sql, out);
+
+    if (status != PDICT_OK)
+        return status;
+    bind_blob(*out, 1, key);
+    return pdict__sqlite_step(work->conn, work->map, *out);
+}
+
 static int find(struct work *work, pdict_slice key, struct found *found)
 {
     sqlite3_stmt *statement;
@@ -21,12 +32,7 @@ static int find(struct work *work, pdict_slice key, struct found *found)
     int status;
 
     *found = (struct found){ .is_there = false };
-    status = pdict__sqlite_statement(work->conn, work->map, SQL_FIND, &statement);
-    if (status != PDICT_OK)
-        return status;
-    bind_blob(statement, 1, key);
-    status = pdict__sqlite_step(work->conn, work->map, statement);
-    if (status != PDICT_OK)
+    if ((status = look_up(work, SQL_FIND, key, &statement)) != PDICT_OK)
         return status == PDICT_END ? PDICT_OK : status;
     expires_ms = sqlite3_column_int64(statement, 3);
     found->is_there = true;
@@ -59,12 +65,7 @@ int pdict__sqlite_key_id(struct work *work, pdict_slice key, int64_t *id)
     int status;
 
     *id = 0;
-    status = pdict__sqlite_statement(work->conn, work->map, SQL_KEY_ID, &statement);
-    if (status != PDICT_OK)
-        return status;
-    bind_blob(statement, 1, key);
-    status = pdict__sqlite_step(work->conn, work->map, statement);
-    if (status != PDICT_OK)
+    if ((status = look_up(work, SQL_KEY_ID, key, &statement)) != PDICT_OK)
         return status == PDICT_END ? PDICT_OK : status;
     *id = sqlite3_column_int64(statement, 0);
     sqlite3_reset(statement);

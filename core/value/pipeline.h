@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A pipeline and its benches in memory, shared by the ways of a value, encode.c and decode.c, and bench.c. */
+/* A pipeline and its benches in memory, shared by encode.c, decode.c and bench.c. */
 #ifndef PDICT_VALUE_PIPELINE_H
 #define PDICT_VALUE_PIPELINE_H
 

@@ -5,9 +5,9 @@
 # on their packages. So the figures are those of a compiler and of the headers that are compiled in;
 # with others there is nothing to hold them to.
 set -u
-program=$1
+program=$(realpath "$1")
 compiler=$2
-noted=$SRC/tests/bench/support/instructions.txt
+noted=$(realpath "$SRC")/tests/bench/support/instructions.txt
 tolerance=2 # percent
 count=2000
 tries=3 # a map draws the seed of its hash
@@ -20,6 +20,10 @@ toolchain="gcc $("$compiler" -dumpfullversion) $(uname -m)"
 for module in libxxhash sqlite3 libzstd libsodium; do
     toolchain="$toolchain $module $(pkg-config --modversion $module)"
 done
+
+room=$(mktemp -d)
+trap 'rm -rf "$room"' EXIT
+cd "$room" || exit 1
 
 # Of one operation; nothing: it failed. Lines of costs stand below the object they belong to; the one
 # behind calls= counts what was called there once more.
